@@ -1,0 +1,206 @@
+"""From calibrated log-odds to a prediction: the only place where thresholds are applied.
+
+* The *main category* is the one with the highest probability.
+* Its *confidence* is the probability that it is right. It is a logistic function of the best and the
+  second-best log-odds and of those of ``none``, fitted on out-of-fold predictions: a category that
+  stands alone is surer than one with a rival, and less sure where none may fit.
+* *needs* holds the main category and every other that reaches its threshold; *inputs* likewise.
+* *decided* is false below the abstention threshold.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modality import kernels
+from modality.artifact import Manifest
+from modality.taxonomy import NONE, Taxonomy, input_key
+
+__all__ = ["Decider", "Decisions", "Prediction"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one prompt.
+
+    Attributes
+    ----------
+    category
+        The main deliverable's, or the best guess where ``decided`` is false.
+    confidence
+        Calibrated probability, in [0, 1], that ``category`` is right.
+    modality
+        Of the category: text, image, audio, video, 3d, or data for what is looked up or computed.
+    needs
+        Every category that reaches its threshold, the main one first, then by probability; each with its
+        probability and example tools.
+    inputs
+        Every input that reaches its threshold, by probability.
+    task
+        Hugging Face pipeline tag for (inputs -> category), None where there is none.
+    decided
+        Whether ``confidence`` reaches the abstention threshold.
+    truncated
+        Whether only the beginning and the end of the prompt were read.
+    scores
+        Category to the calibrated probability that it is needed; they need not sum to 1.
+    model
+        Version that answered.
+    """
+
+    category: str
+    confidence: float
+    modality: str
+    needs: tuple[dict[str, Any], ...]
+    inputs: tuple[dict[str, Any], ...]
+    task: str | None
+    decided: bool
+    truncated: bool
+    scores: Mapping[str, float]
+    model: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the prediction as JSON-ready objects, keys in the documented order."""
+        return {
+            "category": self.category,
+            "confidence": self.confidence,
+            "modality": self.modality,
+            "needs": list(self.needs),
+            "inputs": list(self.inputs),
+            "task": self.task,
+            "decided": self.decided,
+            "truncated": self.truncated,
+            "scores": dict(self.scores),
+            "model": self.model,
+        }
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Decisions on n prompts, as arrays.
+
+    Attributes
+    ----------
+    probabilities
+        float32, shape (n_prompts, n_labels).
+    main
+        int64, shape (n_prompts,): index of the main category.
+    confidence
+        float32, shape (n_prompts,).
+    chosen
+        bool, shape (n_prompts, n_labels): categories and inputs that are listed.
+    """
+
+    probabilities: NDArray[np.float32]
+    main: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+    chosen: NDArray[np.bool_]
+
+
+class Decider:
+    """Applies one version's thresholds.
+
+    Parameters
+    ----------
+    manifest
+        Of the version.
+    taxonomy
+        Has every category of the version.
+    """
+
+    def __init__(self, manifest: Manifest, taxonomy: Taxonomy) -> None:
+        self.version = manifest.version
+        self.categories = tuple(manifest.categories)
+        self.inputs = tuple(manifest.inputs)
+        self.abstain_below = manifest.abstain_below
+        self._taxonomy = taxonomy
+        thresholds = [manifest.thresholds.get(key, 1.0) for key in _threshold_keys(manifest)]
+        self._thresholds = np.array(thresholds, np.float32)
+        self._confidence = np.array(manifest.confidence, np.float32)
+
+    def decide(self, logits: NDArray[np.float32]) -> Decisions:
+        """Decide on n prompts.
+
+        Parameters
+        ----------
+        logits
+            float32, shape (n_prompts, n_labels), from :class:`modality.scorer.Scorer`.
+        """
+        n, n_labels = logits.shape
+        decisions = Decisions(
+            np.empty((n, n_labels), np.float32),
+            np.empty(n, np.int64),
+            np.empty(n, np.float32),
+            np.empty((n, n_labels), np.bool_),
+        )
+        kernels.decide(
+            logits,
+            len(self.categories),
+            self._thresholds,
+            self._confidence,
+            decisions.probabilities,
+            decisions.main,
+            decisions.confidence,
+            decisions.chosen,
+        )
+        return decisions
+
+    def needs(self, decisions: Decisions, i: int) -> list[str]:
+        """Return the listed categories of prompt i: the main one, then the others by probability."""
+        main = int(decisions.main[i])
+        scores = decisions.probabilities[i].tolist()
+        others = [k for k in range(len(self.categories)) if k != main and decisions.chosen[i, k]]
+        others.sort(key=lambda k: -scores[k])
+        return [self.categories[k] for k in (main, *others)]
+
+    def listed_inputs(self, decisions: Decisions, i: int) -> list[str]:
+        """Return the listed inputs of prompt i by probability."""
+        first = len(self.categories) + 1
+        scores = decisions.probabilities[i].tolist()
+        listed = [k for k in range(len(self.inputs)) if decisions.chosen[i, first + k]]
+        listed.sort(key=lambda k: -scores[first + k])
+        return [self.inputs[k] for k in listed]
+
+    def prediction(self, decisions: Decisions, i: int, *, truncated: bool, threshold: float | None) -> Prediction:
+        """Return the prediction for prompt i.
+
+        Parameters
+        ----------
+        decisions, i
+            From :meth:`decide`, and which of its prompts.
+        truncated
+            Whether a part of the prompt was left out.
+        threshold
+            Lowest confidence that counts as decided, in [0, 1]; None for the version's own.
+        """
+        values = decisions.probabilities[i].tolist()
+        scores = {name: round(values[k], 6) for k, name in enumerate(self.categories)}
+        first = len(self.categories) + 1
+        input_scores = dict(zip(self.inputs, values[first:], strict=True))
+        needs = self.needs(decisions, i)
+        inputs = self.listed_inputs(decisions, i)
+        confidence = float(decisions.confidence[i])
+        main = self._taxonomy.categories[needs[0]]
+        return Prediction(
+            category=main.name,
+            confidence=round(confidence, 6),
+            modality=main.modality,
+            needs=tuple(
+                {"category": name, "confidence": scores[name], "tools": list(self._taxonomy.categories[name].tools)}
+                for name in needs
+            ),
+            inputs=tuple({"input": name, "confidence": round(input_scores[name], 6)} for name in inputs),
+            task=self._taxonomy.task(main.name, inputs),
+            decided=confidence >= (self.abstain_below if threshold is None else threshold),
+            truncated=truncated,
+            scores=scores,
+            model=self.version,
+        )
+
+
+def _threshold_keys(manifest: Manifest) -> list[str]:
+    """Return the threshold's key for each label; "none" has no threshold."""
+    return [*manifest.categories, NONE, *map(input_key, manifest.inputs)]

@@ -1,0 +1,42 @@
+"""The HTTP application, made from its settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from service import native
+from service.body_limit import BodyLimit
+from service.http_errors import install_error_handlers
+from service.model_slot import ModelSlot
+from service.settings import Settings
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; the model is loaded, and its kernels warmed by its probes, when it starts.
+
+    Parameters
+    ----------
+    settings
+        Read once, by the caller.
+    """
+    slot = ModelSlot(settings.models, settings.catalogue)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        slot.load()
+        yield
+
+    app = FastAPI(
+        title="prompt-modality",
+        summary="Given a free-text task description: which kind of tool it needs, how sure we are, and why.",
+        lifespan=lifespan,
+    )
+    app.state.slot = slot
+    app.state.settings = settings
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.include_router(native.router)
+    install_error_handlers(app)
+    return app

@@ -1,0 +1,66 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from modality.decision import Decider
+
+
+@pytest.fixture
+def decider(classifier, taxonomy):
+    manifest = classifier.manifest
+    thresholds = dict.fromkeys(manifest.thresholds, 0.5)
+    rule = {"thresholds": thresholds, "confidence": [1.0, -0.5, -1.0, 0.25], "abstain_below": 0.6}
+    return Decider(dataclasses.replace(manifest, **rule), taxonomy)
+
+
+def logits(classifier, **values):
+    names = [*classifier.manifest.categories, "none", *(f"input_{name}" for name in classifier.manifest.inputs)]
+    row = np.full((1, len(names)), -4.0, np.float32)
+    for name, value in values.items():
+        row[0, names.index(name)] = value
+    return row
+
+
+def predict(decider, row, threshold=None):
+    return decider.prediction(decider.decide(row), 0, truncated=False, threshold=threshold)
+
+
+def test_needs_has_the_main_category_first_and_then_those_over_their_threshold(classifier, decider):
+    prediction = predict(decider, logits(classifier, music=1.0, image=2.0, code=-0.1, speech=0.5))
+    assert [need["category"] for need in prediction.needs] == ["image", "music", "speech"]
+    assert prediction.category == "image"
+    assert prediction.modality == "image"
+
+
+def test_confidence_is_the_logistic_of_best_second_and_none(classifier, decider):
+    prediction = predict(decider, logits(classifier, image=2.0, music=1.0, none=-3.0))
+    # 1.0 * 2 - 0.5 * 1 - 1.0 * -3 + 0.25 = 4.75, and 1 / (1 + exp(-4.75)) = 0.991423
+    assert prediction.confidence == pytest.approx(0.991423, abs=2e-6)
+    assert prediction.decided
+
+
+def test_the_main_category_is_listed_even_below_its_threshold_but_not_decided(classifier, decider):
+    prediction = predict(decider, logits(classifier, text=-1.0, none=3.0))
+    assert [need["category"] for need in prediction.needs] == ["text"]
+    assert not prediction.decided
+
+
+def test_the_callers_threshold_takes_the_place_of_the_versions(classifier, decider):
+    row = logits(classifier, image=2.0, music=1.0, none=-3.0)
+    assert not predict(decider, row, threshold=0.995).decided
+    assert predict(decider, logits(classifier, text=-1.0, none=3.0), threshold=0.0).decided
+
+
+def test_inputs_are_listed_by_probability_and_give_the_task(classifier, decider):
+    prediction = predict(decider, logits(classifier, image=2.0, input_image=0.5, input_document=1.5))
+    assert [item["input"] for item in prediction.inputs] == ["document", "image"]
+    assert prediction.task == "image-to-image"
+
+
+def test_the_json_form_has_the_documented_keys_in_order(classifier, decider):
+    found = predict(decider, logits(classifier, image=2.0)).as_dict()
+    assert list(found) == [
+        "category", "confidence", "modality", "needs", "inputs", "task", "decided", "truncated", "scores", "model",
+    ]  # fmt: skip
+    assert list(found["scores"]) == classifier.manifest.categories

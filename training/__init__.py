@@ -1,0 +1,1 @@
+"""From labelled rows to trained versions; the only writer of models/."""

@@ -1,0 +1,223 @@
+"""From labelled rows to a version in ``models/``: fit, calibrate, evaluate, write, promote."""
+
+import hashlib
+import io
+import json
+import platform
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version as library_version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from modality.artifact import FORMAT_VERSION, Manifest, Weights, set_current, write_artifact
+from modality.classifier import Classifier
+from modality.decision import Decider
+from modality.errors import DataError
+from modality.ngrams import hash_char_ngram, hash_word_ngram
+from modality.taxonomy import NONE, Taxonomy, input_key
+from training.calibration import fit_abstention, fit_calibration, fit_confidence, fit_thresholds
+from training.dataset import Row, data_digest, label_matrix, label_names, main_labels
+from training.evaluation import Evaluation, evaluate_decisions
+from training.pipeline import Config, fit_all
+
+__all__ = ["train", "weights_of"]
+
+MIN_ROWS_PER_LABEL = 20
+NONE_UNDECIDED = 0.93  #: share of ``none`` rows below the abstention threshold, out of fold
+PROBES = (
+    "write a Midjourney prompt for a castle",
+    "a castle above the clouds, golden hour, 35mm",
+    "what is in this photo?",
+    "how did EUR/USD close yesterday",
+    "glass shattering on concrete, close mic",
+    "Überprüfe bitte die Rechtschreibung dieses Absatzes 🙂",
+    "asdf",
+)
+
+
+def train(
+    rows: Sequence[Row], taxonomy: Taxonomy, models: Path, config: Config, *, progress: bool
+) -> tuple[str, Evaluation]:
+    """Train a version and make it the current one.
+
+    Parameters
+    ----------
+    rows
+        The whole corpus; the file of a row is its group.
+    taxonomy
+        The labels.
+    models
+        Folder of all versions.
+    config
+        The model's choices.
+    progress
+        Whether to show a progress bar on standard error, where that is a terminal.
+
+    Returns
+    -------
+    tuple
+        The version's name, and its evaluation on out-of-fold predictions.
+
+    Raises
+    ------
+    DataError
+        If a label has too few rows, or the rows come from too few files.
+    """
+    labels, main = label_matrix(rows, taxonomy), main_labels(rows, taxonomy)
+    _check_counts(rows, labels, taxonomy, config)
+    prompts, groups = [row.prompt for row in rows], [row.file for row in rows]
+    pipeline, decision_values = fit_all(prompts, labels, main, groups, config=config, progress=progress)
+    weights = weights_of(pipeline)
+    n_word_features = len(pipeline.named_steps["features"].transformer_list[0][1].vocabulary_)
+    rule = _decision_rule(decision_values, labels, main, taxonomy)
+    manifest = _manifest(rows, weights, n_word_features, taxonomy, config, rule)
+    logits = _calibrated(decision_values, np.array(manifest.calibration))
+    decider = Decider(manifest, taxonomy)
+    evaluation = evaluate_decisions(rows, decider.decide(logits), decider)
+    classifier = Classifier(manifest, weights, taxonomy)
+    manifest = replace(
+        manifest,
+        metrics={name: round(value, 6) for name, value in evaluation.overall.items() if np.isfinite(value)},
+        probes=[_probe(classifier, prompt) for prompt in PROBES],
+    )
+    _write(models, manifest, weights, pipeline, evaluation)
+    set_current(models, manifest.version)
+    return manifest.version, evaluation
+
+
+def weights_of(pipeline: Pipeline) -> Weights:
+    """Return the arrays of a fitted pipeline, hashes for its n-grams."""
+    blocks = dict(pipeline.named_steps["features"].transformer_list)
+    hashes = [
+        np.array([hash_ngram(ngram) for ngram in blocks[name].get_feature_names_out()], np.uint64)
+        for name, hash_ngram in (("word", hash_word_ngram), ("char", hash_char_ngram))
+    ]
+    estimators = pipeline.named_steps["labels"].estimators_
+    return Weights(
+        vocabulary=np.concatenate(hashes),
+        idf=np.concatenate([blocks[name].idf_ for name in ("word", "char")]).astype(np.float32),
+        coef=np.ascontiguousarray(np.vstack([e.coef_ for e in estimators]).T, np.float32),
+        intercept=np.concatenate([e.intercept_ for e in estimators]).astype(np.float32),
+    )
+
+
+def _check_counts(rows: Sequence[Row], labels: NDArray[np.bool_], taxonomy: Taxonomy, config: Config) -> None:
+    """Refuse a corpus that cannot be learnt from."""
+    files = {row.file for row in rows}
+    if len(files) < config.n_folds:
+        raise DataError(f"the rows come from {len(files)} files; expected {config.n_folds} or more, one a fold")
+    for name, column in zip(label_names(taxonomy), labels.T, strict=True):
+        of = {rows[int(i)].file for i in np.flatnonzero(column)}
+        if column.sum() < MIN_ROWS_PER_LABEL or len(of) < 2:
+            raise DataError(
+                f"label {name!r} has {column.sum()} rows in {len(of)} files; "
+                f"expected {MIN_ROWS_PER_LABEL} or more in two files or more"
+            )
+
+
+def _decision_rule(
+    decision_values: NDArray[np.float64], labels: NDArray[np.bool_], main: NDArray[np.int64], taxonomy: Taxonomy
+) -> dict[str, Any]:
+    """Return the manifest's fields that turn decision values into decisions."""
+    n_categories = len(taxonomy.categories)
+    calibration = fit_calibration(decision_values, labels)
+    logits = _calibrated(decision_values, calibration)
+    best = logits[:, :n_categories].argmax(axis=1)
+    right = best == main
+    listed = np.zeros_like(labels)
+    listed[np.arange(len(labels)), best] = True
+    confidence = fit_confidence(logits, right, n_categories)
+    thresholds = fit_thresholds((1 / (1 + np.exp(-logits))).astype(np.float32), labels, listed)
+    names = [*taxonomy.categories, NONE, *map(input_key, taxonomy.inputs)]
+    top = -np.sort(-logits[:, :n_categories], axis=1)
+    certainty = np.column_stack([top[:, 0], top[:, 1], logits[:, n_categories]]) @ confidence[:3] + confidence[3]
+    certainty = (1 / (1 + np.exp(-certainty))).astype(np.float32)
+    return {
+        "calibration": [[round(value, 6) for value in row] for row in calibration.tolist()],
+        "confidence": [round(value, 6) for value in confidence.tolist()],
+        "thresholds": {name: round(value, 4) for name, value in zip(names, thresholds, strict=True) if name != NONE},
+        "abstain_below": round(fit_abstention(certainty, ~labels[:, n_categories], NONE_UNDECIDED), 4),
+    }
+
+
+def _calibrated(decision_values: NDArray[np.float64], calibration: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return calibrated log-odds."""
+    logits: NDArray[np.float32] = (decision_values * calibration[:, 0] + calibration[:, 1]).astype(np.float32)
+    return logits
+
+
+def _manifest(
+    rows: Sequence[Row],
+    weights: Weights,
+    n_word_features: int,
+    taxonomy: Taxonomy,
+    config: Config,
+    rule: dict[str, Any],
+) -> Manifest:
+    """Return the manifest, metrics and probes still empty."""
+    digest = hashlib.sha256(_npz(weights))
+    digest.update(json.dumps(rule, sort_keys=True).encode())
+    needs = Counter(name for row in rows for name in (row.labels.needs or (NONE,)))
+    inputs = Counter(name for row in rows for name in row.labels.inputs)
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        version=f"{datetime.now(UTC):%Y%m%d}-{digest.hexdigest()[:6]}",
+        categories=list(taxonomy.categories),
+        inputs=list(taxonomy.inputs),
+        n_word_features=n_word_features,
+        ngrams=[config.max_words, config.shortest, config.longest],
+        files={},
+        data={
+            "sha256": data_digest(rows),
+            "n_rows": len(rows),
+            "n_files": len({row.file for row in rows}),
+            "needs": {name: needs[name] for name in [*taxonomy.categories, NONE]},
+            "inputs": {name: inputs[name] for name in taxonomy.inputs},
+        },
+        seed=config.seed,
+        libraries={
+            "python": platform.python_version(),
+            **{name: library_version(name) for name in ("scikit-learn", "numpy", "scipy")},
+        },
+        metrics={},
+        probes=[],
+        **rule,
+    )
+
+
+def _probe(classifier: Classifier, prompt: str) -> dict[str, Any]:
+    """Return a prompt with the answer that the version gives to it."""
+    prediction = classifier.classify(prompt)
+    return {"text": prompt, "category": prediction.category, "confidence": prediction.confidence}
+
+
+def _write(models: Path, manifest: Manifest, weights: Weights, pipeline: Pipeline, evaluation: Evaluation) -> None:
+    """Write the version's folder; nothing of it stays if that fails."""
+    models.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=models, prefix=".writing-"))
+    try:
+        folder.chmod(0o755)
+        (folder / "weights.npz").write_bytes(_npz(weights))
+        joblib.dump(pipeline, folder / "pipeline.joblib", compress=3)
+        metrics = json.dumps({"on": "out-of-fold predictions", **evaluation.as_dict()}, indent=1) + "\n"
+        (folder / "metrics.json").write_text(metrics, encoding="utf-8")
+        write_artifact(models, manifest, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _npz(weights: Weights) -> bytes:
+    """Return the bytes of ``weights.npz``; numpy puts no time stamps in."""
+    buffer = io.BytesIO()
+    np.savez(buffer, vocabulary=weights.vocabulary, idf=weights.idf, coef=weights.coef, intercept=weights.intercept)
+    return buffer.getvalue()
