@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modality.errors import ArtifactDamagedError, ArtifactFormatError, ArtifactMissingError
-from modality.taxonomy import input_key
+from modality.taxonomy import threshold_keys
 
 __all__ = [
     "DEFAULT_MODELS",
@@ -82,10 +82,10 @@ class Manifest:
     calibration
         For each label, slope and intercept that turn its decision value into calibrated log-odds.
     confidence
-        Weights of the best, the second and the ``none`` log-odds, and the bias, that give the log-odds of
-        the main category being right.
+        Weights of the best and the second log-odds, and the bias, that give the log-odds of the main
+        category being right if any category fits.
     thresholds
-        Category, or ``input:`` and an input, to the lowest probability at which it is listed.
+        Category, ``none``, or ``input:`` and an input, to the lowest probability at which it is listed.
     abstain_below
         Lowest confidence at which a prediction counts as decided.
     files
@@ -298,12 +298,12 @@ def _check_manifest(path: Path, raw: Mapping[str, Any]) -> None:
     if not raw["categories"] or not all(isinstance(name, str) for name in names):
         raise ArtifactDamagedError(f"{path}: categories and inputs are not lists of names; {MEND}")
     _check_numbers(path, "ngrams", raw["ngrams"], 3)
-    _check_numbers(path, "confidence", raw["confidence"], 4)
+    _check_numbers(path, "confidence", raw["confidence"], 3)
     if len(raw["calibration"]) != len(names) + 1:
         raise ArtifactDamagedError(f"{path}: calibration has {len(raw['calibration'])} rows; expected {len(names) + 1}")
     for row in raw["calibration"]:
         _check_numbers(path, "calibration", row, 2)
-    for key in [*raw["categories"], *map(input_key, raw["inputs"])]:
+    for key in threshold_keys(raw["categories"], raw["inputs"]):
         _check_numbers(path, f"thresholds.{key}", [raw["thresholds"].get(key)], 1)
 
 

@@ -1,11 +1,12 @@
 """From calibrated log-odds to a prediction: the only place where thresholds are applied.
 
 * The *main category* is the one with the highest probability.
-* Its *confidence* is the probability that it is right. It is a logistic function of the best and the
-  second-best log-odds and of those of ``none``, fitted on out-of-fold predictions: a category that
-  stands alone is surer than one with a rival, and less sure where none may fit.
+* Its *confidence* is the probability that it is right: the probability that any category fits, times
+  that of this one being right if one does. The latter is a logistic function of the best and the
+  second-best log-odds, fitted on out-of-fold predictions: a category that stands alone is surer than
+  one with a rival.
 * *needs* holds the main category and every other that reaches its threshold; *inputs* likewise.
-* *decided* is false below the abstention threshold.
+* *decided* is false below the abstention threshold, and where ``none`` reaches its own.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from modality import kernels
 from modality.artifact import Manifest
-from modality.taxonomy import NONE, Taxonomy, input_key
+from modality.taxonomy import Taxonomy, threshold_keys
 
 __all__ = ["Decider", "Decisions", "Prediction"]
 
@@ -42,7 +43,7 @@ class Prediction:
     task
         Hugging Face pipeline tag for (inputs -> category), None where there is none.
     decided
-        Whether ``confidence`` reaches the abstention threshold.
+        Whether ``confidence`` reaches the abstention threshold and a category fits at all.
     truncated
         Whether only the beginning and the end of the prompt were read.
     scores
@@ -91,7 +92,7 @@ class Decisions:
     confidence
         float32, shape (n_prompts,).
     chosen
-        bool, shape (n_prompts, n_labels): categories and inputs that are listed.
+        bool, shape (n_prompts, n_labels): categories and inputs that are listed; ``none`` where none fits.
     """
 
     probabilities: NDArray[np.float32]
@@ -117,7 +118,7 @@ class Decider:
         self.inputs = tuple(manifest.inputs)
         self.abstain_below = manifest.abstain_below
         self._taxonomy = taxonomy
-        thresholds = [manifest.thresholds.get(key, 1.0) for key in _threshold_keys(manifest)]
+        thresholds = [manifest.thresholds[key] for key in threshold_keys(manifest.categories, manifest.inputs)]
         self._thresholds = np.array(thresholds, np.float32)
         self._confidence = np.array(manifest.confidence, np.float32)
 
@@ -164,6 +165,20 @@ class Decider:
         listed.sort(key=lambda k: -scores[first + k])
         return [self.inputs[k] for k in listed]
 
+    def decided(self, decisions: Decisions, threshold: float | None = None) -> NDArray[np.bool_]:
+        """Say for each prompt whether it is decided.
+
+        Parameters
+        ----------
+        decisions
+            From :meth:`decide`.
+        threshold
+            Lowest confidence that counts as decided, in [0, 1]; None for the version's own.
+        """
+        lowest = self.abstain_below if threshold is None else threshold
+        decided: NDArray[np.bool_] = (decisions.confidence >= lowest) & ~decisions.chosen[:, len(self.categories)]
+        return decided
+
     def prediction(self, decisions: Decisions, i: int, *, truncated: bool, threshold: float | None) -> Prediction:
         """Return the prediction for prompt i.
 
@@ -194,13 +209,8 @@ class Decider:
             ),
             inputs=tuple({"input": name, "confidence": round(input_scores[name], 6)} for name in inputs),
             task=self._taxonomy.task(main.name, inputs),
-            decided=confidence >= (self.abstain_below if threshold is None else threshold),
+            decided=bool(self.decided(decisions, threshold)[i]),
             truncated=truncated,
             scores=scores,
             model=self.version,
         )
-
-
-def _threshold_keys(manifest: Manifest) -> list[str]:
-    """Return the threshold's key for each label; "none" has no threshold."""
-    return [*manifest.categories, NONE, *map(input_key, manifest.inputs)]

@@ -535,9 +535,9 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
     n_categories
         How many of the labels are categories.
     thresholds
-        float32 of shape (n_labels,): lowest accepted probability; the one of ``none`` is not used.
+        float32 of shape (n_labels,): lowest accepted probability.
     confidence
-        float32 of shape (4,): weights of the best, the second and the ``none`` log-odds, and the bias.
+        float32 of shape (3,): weights of the best and the second log-odds, and the bias.
     probabilities, main, certainty, chosen
         Written: float32 (n_prompts, n_labels), int64 (n_prompts,), float32 (n_prompts,), bool (n_prompts, n_labels).
     """
@@ -549,7 +549,7 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
             z = logits[d, k]
             p = one / (one + np.exp(-z))
             probabilities[d, k] = p
-            chosen[d, k] = p >= thresholds[k] and k != n_categories
+            chosen[d, k] = p >= thresholds[k]
             if k < n_categories:
                 if best < 0 or z > logits[d, best]:
                     if best >= 0:
@@ -559,6 +559,5 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
                     second = z
         chosen[d, best] = True
         main[d] = best
-        x = confidence[0] * logits[d, best] + confidence[1] * second
-        x += confidence[2] * logits[d, n_categories] + confidence[3]
-        certainty[d] = one / (one + np.exp(-x))
+        x = confidence[0] * logits[d, best] + confidence[1] * second + confidence[2]
+        certainty[d] = (one - probabilities[d, n_categories]) / (one + np.exp(-x))

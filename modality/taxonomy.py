@@ -9,16 +9,20 @@ from typing import Any
 
 from modality.errors import SettingsError
 
-__all__ = ["DEFAULT_CATALOGUE", "MODALITIES", "NONE", "Category", "Taxonomy", "input_key"]
+__all__ = ["DEFAULT_CATALOGUE", "MODALITIES", "NONE", "Category", "Taxonomy", "threshold_keys"]
 
 DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.toml")
 MODALITIES = ("text", "image", "audio", "video", "3d", "data")
 NONE = "none"  #: the label of a description that no category fits (rule 11 of the labelling guide)
 
 
-def input_key(name: str) -> str:
-    """Return the key of an input where it stands beside categories: "image" is the name of both."""
-    return f"input:{name}"
+def threshold_keys(categories: Sequence[str], inputs: Sequence[str]) -> list[str]:
+    """Return the key of each label's threshold, in order; inputs have a prefix, since "image" is a category too.
+
+    >>> threshold_keys(["text"], ["image"])
+    ['text', 'none', 'input:image']
+    """
+    return [*categories, NONE, *(f"input:{name}" for name in inputs)]
 
 
 @dataclass(frozen=True)

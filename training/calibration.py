@@ -34,25 +34,24 @@ def fit_calibration(decision_values: NDArray[np.float64], labels: NDArray[np.boo
 
 
 def fit_confidence(logits: NDArray[np.float32], right: NDArray[np.bool_], n_categories: int) -> NDArray[np.float64]:
-    """Fit the log-odds of the main category being right.
+    """Fit the log-odds of the likeliest category being right, on rows that need one.
 
     Parameters
     ----------
     logits
         Calibrated, out of fold, shape (n_rows, n_labels).
     right
-        Shape (n_rows,): whether the likeliest category is a right one. Rows that need no category count
-        as wrong.
+        Shape (n_rows,): whether the likeliest category is the main one.
     n_categories
         How many of the labels are categories.
 
     Returns
     -------
     NDArray
-        Shape (4,): weights of the best, the second and the ``none`` log-odds, and the bias.
+        Shape (3,): weights of the best and the second log-odds, and the bias.
     """
     best = np.sort(logits[:, :n_categories], axis=1)[:, ::-1]
-    return np.array(_logistic(np.column_stack([best[:, 0], best[:, 1], logits[:, n_categories]]), right))
+    return np.array(_logistic(best[:, :2], right))
 
 
 def fit_thresholds(
@@ -84,19 +83,25 @@ def fit_thresholds(
     return chosen
 
 
-def fit_abstention(confidence: NDArray[np.float32], has_category: NDArray[np.bool_], share: float) -> float:
-    """Choose the confidence below which a prediction counts as undecided.
+def fit_abstention(
+    confidence: NDArray[np.float32], none_fits: NDArray[np.bool_], is_none: NDArray[np.bool_], share: float
+) -> float:
+    """Choose the confidence below which a prediction counts as undecided: the lowest that suffices.
 
     Parameters
     ----------
     confidence
         Out of fold, shape (n_rows,).
-    has_category
-        Shape (n_rows,): false for rows that need none of the categories.
+    none_fits
+        Shape (n_rows,): predicted to need no category, and so undecided whatever the confidence.
+    is_none
+        Shape (n_rows,): labelled so.
     share
-        Share of the rows without a category that shall be undecided, in [0, 1].
+        Share of the rows labelled so that shall be undecided, in [0, 1].
     """
-    return float(np.quantile(confidence[~has_category], share))
+    # A row that is undecided anyway asks for no threshold.
+    asked = np.where(none_fits, 0.0, confidence)[is_none]
+    return float(np.quantile(asked, share))
 
 
 def _logistic(values: NDArray[np.floating], target: NDArray[np.bool_]) -> Sequence[float]:

@@ -9,9 +9,10 @@ import click
 
 from modality.artifact import DEFAULT_MODELS, current_version, read_manifest
 from modality.classifier import Classifier
-from modality.errors import ArtifactMissingError, ModalityError, outcome_of
+from modality.errors import ArtifactError, ModalityError, outcome_of
 from modality.taxonomy import DEFAULT_CATALOGUE, Taxonomy
 from training.checks import check_folder
+from training.counts import format_counts
 from training.dataset import read_rows
 from training.evaluation import Evaluation, evaluate, format_report
 from training.pipeline import Config
@@ -131,11 +132,24 @@ def check_command(obj: _Context, test_set: tuple[Path, ...]) -> None:
     sys.exit(1 if problems else 0)
 
 
+@main.command("counts")
+@click.pass_obj
+def counts_command(obj: _Context) -> None:
+    r"""Count the rows of the corpus by label, length and file.
+
+    \b
+    Example:
+      python -m training counts
+    """
+    click.echo(format_counts(load_corpus(obj.data, obj.taxonomy), obj.taxonomy))
+
+
 def _metrics(models: Path) -> dict[str, float]:
-    """Return the headline metrics of the current version; empty if there is none."""
+    """Return the headline metrics of the current version; empty if there is none that can be read."""
     try:
         return read_manifest(models, current_version(models)).metrics
-    except ArtifactMissingError:
+    except ArtifactError as error:
+        click.echo(f"nothing to compare with: {error}", err=True)
         return {}
 
 

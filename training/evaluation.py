@@ -82,7 +82,7 @@ def evaluate_decisions(rows: Sequence[Row], decisions: Decisions, decider: Decid
         if needed:
             confusion[categories.index(needed), categories.index(predicted[0])] += 1
     per_category = _per_category(confusion, categories)
-    decided = confidence >= decider.abstain_below
+    decided = decider.decided(decisions)
     seen = [values["f1"] for values in per_category.values() if values["count"]]
     overall = {
         "accuracy": _mean(right[has]),

@@ -24,7 +24,7 @@ from modality.classifier import Classifier
 from modality.decision import Decider
 from modality.errors import DataError
 from modality.ngrams import hash_char_ngram, hash_word_ngram
-from modality.taxonomy import NONE, Taxonomy, input_key
+from modality.taxonomy import NONE, Taxonomy, threshold_keys
 from training.calibration import fit_abstention, fit_calibration, fit_confidence, fit_thresholds
 from training.dataset import Row, data_digest, label_matrix, label_names, main_labels
 from training.evaluation import Evaluation, evaluate_decisions
@@ -33,7 +33,7 @@ from training.pipeline import Config, fit_all
 __all__ = ["train", "weights_of"]
 
 MIN_ROWS_PER_LABEL = 20
-NONE_UNDECIDED = 0.93  #: share of ``none`` rows below the abstention threshold, out of fold
+NONE_UNDECIDED = 0.9  #: share of ``none`` rows that are undecided, out of fold
 PROBES = (
     "write a Midjourney prompt for a castle",
     "a castle above the clouds, golden hour, 35mm",
@@ -80,10 +80,15 @@ def train(
     weights = weights_of(pipeline)
     n_word_features = len(pipeline.named_steps["features"].transformer_list[0][1].vocabulary_)
     rule = _decision_rule(decision_values, labels, main, taxonomy)
+    logits = _calibrated(decision_values, np.array(rule["calibration"]))
     manifest = _manifest(rows, weights, n_word_features, taxonomy, config, rule)
-    logits = _calibrated(decision_values, np.array(manifest.calibration))
-    decider = Decider(manifest, taxonomy)
-    evaluation = evaluate_decisions(rows, decider.decide(logits), decider)
+    decisions = Decider(manifest, taxonomy).decide(logits)
+    n_categories = len(taxonomy.categories)
+    abstain_below = fit_abstention(
+        decisions.confidence, decisions.chosen[:, n_categories], labels[:, n_categories], NONE_UNDECIDED
+    )
+    manifest = replace(manifest, abstain_below=round(abstain_below, 4))
+    evaluation = evaluate_decisions(rows, decisions, Decider(manifest, taxonomy))
     classifier = Classifier(manifest, weights, taxonomy)
     manifest = replace(
         manifest,
@@ -132,21 +137,19 @@ def _decision_rule(
     n_categories = len(taxonomy.categories)
     calibration = fit_calibration(decision_values, labels)
     logits = _calibrated(decision_values, calibration)
+    probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
     best = logits[:, :n_categories].argmax(axis=1)
-    right = best == main
     listed = np.zeros_like(labels)
     listed[np.arange(len(labels)), best] = True
-    confidence = fit_confidence(logits, right, n_categories)
-    thresholds = fit_thresholds((1 / (1 + np.exp(-logits))).astype(np.float32), labels, listed)
-    names = [*taxonomy.categories, NONE, *map(input_key, taxonomy.inputs)]
-    top = -np.sort(-logits[:, :n_categories], axis=1)
-    certainty = np.column_stack([top[:, 0], top[:, 1], logits[:, n_categories]]) @ confidence[:3] + confidence[3]
-    certainty = (1 / (1 + np.exp(-certainty))).astype(np.float32)
+    has_category = ~labels[:, n_categories]
+    confidence = fit_confidence(logits[has_category], (best == main)[has_category], n_categories)
+    thresholds = fit_thresholds(probabilities, labels, listed)
+    keys = threshold_keys(list(taxonomy.categories), taxonomy.inputs)
     return {
         "calibration": [[round(value, 6) for value in row] for row in calibration.tolist()],
         "confidence": [round(value, 6) for value in confidence.tolist()],
-        "thresholds": {name: round(value, 4) for name, value in zip(names, thresholds, strict=True) if name != NONE},
-        "abstain_below": round(fit_abstention(certainty, ~labels[:, n_categories], NONE_UNDECIDED), 4),
+        "thresholds": {key: round(value, 4) for key, value in zip(keys, thresholds, strict=True)},
+        "abstain_below": 0.0,
     }
 
 

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from modality import Classifier
 from modality.classifier import MAX_CHARS
 
@@ -80,7 +77,7 @@ def predict(classifier: Classifier, texts: Sequence[str | None], summary: Summar
     columns = Columns([""] * len(texts), [None] * len(texts), [""] * len(texts), [""] * len(texts), [None] * len(texts))
     decider = classifier.decider
     decisions = classifier.decide(prompts)
-    decided: NDArray[np.bool_] = decisions.confidence >= decider.abstain_below
+    decided = decider.decided(decisions)
     for k, i in enumerate(present):
         needs = decider.needs(decisions, k)
         columns.category[i] = needs[0]

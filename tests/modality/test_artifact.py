@@ -64,7 +64,7 @@ def test_a_newer_format_is_refused_with_what_to_do(copy):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"confidence": [1, 2]}, r"confidence is \[1, 2\]; expected 4 finite numbers"),
+        ({"confidence": [1, 2]}, r"confidence is \[1, 2\]; expected 3 finite numbers"),
         ({"thresholds": {}}, r"thresholds\.text is \[None\]; expected 1 finite numbers"),
         ({"version": "x"}, r"version is 'x'; expected"),
         ({"calibration": [[1, 0]]}, r"calibration has 1 rows"),
@@ -86,7 +86,7 @@ def test_a_manifest_that_is_not_json_is_refused(copy):
 
 def test_a_version_that_answers_its_probes_otherwise_is_refused(copy):
     manifest = read_manifest(copy, current_version(copy))
-    change_manifest(copy, confidence=[*manifest.confidence[:3], manifest.confidence[3] + 1])
+    change_manifest(copy, confidence=[*manifest.confidence[:2], manifest.confidence[2] + 1])
     with pytest.raises(ArtifactDamagedError, match=r"the probe 'write a Midjourney prompt for a castle' gives"):
         Classifier.load(copy)
 

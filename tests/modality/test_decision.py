@@ -10,7 +10,7 @@ from modality.decision import Decider
 def decider(classifier, taxonomy):
     manifest = classifier.manifest
     thresholds = dict.fromkeys(manifest.thresholds, 0.5)
-    rule = {"thresholds": thresholds, "confidence": [1.0, -0.5, -1.0, 0.25], "abstain_below": 0.6}
+    rule = {"thresholds": thresholds, "confidence": [1.0, -0.5, 0.25], "abstain_below": 0.6}
     return Decider(dataclasses.replace(manifest, **rule), taxonomy)
 
 
@@ -33,10 +33,10 @@ def test_needs_has_the_main_category_first_and_then_those_over_their_threshold(c
     assert prediction.modality == "image"
 
 
-def test_confidence_is_the_logistic_of_best_second_and_none(classifier, decider):
+def test_confidence_is_the_logistic_of_best_and_second_times_the_chance_that_any_fits(classifier, decider):
     prediction = predict(decider, logits(classifier, image=2.0, music=1.0, none=-3.0))
-    # 1.0 * 2 - 0.5 * 1 - 1.0 * -3 + 0.25 = 4.75, and 1 / (1 + exp(-4.75)) = 0.991423
-    assert prediction.confidence == pytest.approx(0.991423, abs=2e-6)
+    # 1.0 * 2 - 0.5 * 1 + 0.25 = 1.75; (1 - 1 / (1 + exp(3))) / (1 + exp(-1.75)) = 0.952574 * 0.851953
+    assert prediction.confidence == pytest.approx(0.811548, abs=2e-6)
     assert prediction.decided
 
 
@@ -46,10 +46,15 @@ def test_the_main_category_is_listed_even_below_its_threshold_but_not_decided(cl
     assert not prediction.decided
 
 
+def test_where_none_fits_nothing_is_decided(classifier, decider):
+    assert predict(decider, logits(classifier, image=9.0, none=-0.5)).decided
+    assert not predict(decider, logits(classifier, image=9.0, none=0.1), threshold=0.0).decided
+
+
 def test_the_callers_threshold_takes_the_place_of_the_versions(classifier, decider):
     row = logits(classifier, image=2.0, music=1.0, none=-3.0)
     assert not predict(decider, row, threshold=0.995).decided
-    assert predict(decider, logits(classifier, text=-1.0, none=3.0), threshold=0.0).decided
+    assert predict(decider, logits(classifier, text=-1.0, none=-3.0), threshold=0.0).decided
 
 
 def test_inputs_are_listed_by_probability_and_give_the_task(classifier, decider):

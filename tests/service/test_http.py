@@ -34,8 +34,8 @@ def test_explanation_comes_on_demand_and_sums_to_the_log_odds(client):
 
 
 def test_the_callers_threshold_decides(client):
-    assert not client.post("/v1/classify", json={"text": "a cat", "threshold": 1}).json()["decided"]
-    assert client.post("/v1/classify", json={"text": "a cat", "threshold": 0}).json()["decided"]
+    assert not client.post("/v1/classify", json={"text": "compose a jingle", "threshold": 1}).json()["decided"]
+    assert client.post("/v1/classify", json={"text": "compose a jingle", "threshold": 0}).json()["decided"]
 
 
 def test_a_batch_is_answered_in_order(client):

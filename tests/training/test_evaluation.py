@@ -15,7 +15,7 @@ def measure(classifier, taxonomy):
     manifest = dataclasses.replace(
         classifier.manifest,
         thresholds=dict.fromkeys(classifier.manifest.thresholds, 0.5),
-        confidence=[1.0, 0.0, 0.0, 0.0],
+        confidence=[1.0, 0.0, 0.0],
         abstain_below=0.6,
     )
     decider = Decider(manifest, taxonomy)
@@ -50,7 +50,8 @@ def test_every_metric_on_a_hand_worked_example(measure):
     assert found.overall["inputs_f1"] == 1.0
     assert found.overall["undecided"] == 1 / 4
     assert found.overall["none_undecided"] == 1.0
-    assert found.overall["none_confidence"] == pytest.approx(1 / (1 + np.e), abs=1e-6)
+    # 1 / (1 + e) that the likeliest is right, times 1 - 1 / (1 + e**5) that any category fits
+    assert found.overall["none_confidence"] == pytest.approx(0.268941 * 0.993307, abs=1e-6)
     # Surest first: right, right, wrong, right (0.88, 0.88, 0.73, 0.52).
     assert found.overall["coverage_at_99"] == 2 / 4
     assert found.per_category["search"] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "count": 1.0}

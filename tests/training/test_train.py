@@ -8,6 +8,7 @@ from modality import Classifier
 from modality.artifact import current_version, list_versions, read_manifest
 from modality.errors import DataError
 from tests.conftest import SMALL
+from training.checks import check_rows
 from training.dataset import data_digest
 from training.evaluation import evaluate
 from training.retrain import load_corpus, retrain
@@ -64,8 +65,12 @@ def test_a_training_that_fails_leaves_nothing_behind(rows, taxonomy, tmp_path, m
 def corpus(rows, tmp_path):
     folder = tmp_path / "labelled"
     folder.mkdir()
+    # An eighth of a corpus has its openings in other proportions; what the checks refuse is left out.
+    refused = {line.split(": ")[0] for line in check_rows(rows)}
     by_file = {}
     for row in rows:
+        if f"{row.file}:{row.line}" in refused:
+            continue
         by_file.setdefault(row.file, []).append(row)
     for name, members in by_file.items():
         with (folder / name).open("w", encoding="utf-8", newline="") as file:
