@@ -57,7 +57,7 @@ def fit_confidence(logits: NDArray[np.float32], right: NDArray[np.bool_], n_cate
 def fit_thresholds(
     probabilities: NDArray[np.float32], labels: NDArray[np.bool_], listed: NDArray[np.bool_]
 ) -> list[float]:
-    """Choose for each label the threshold with the best F1.
+    """Choose for each label the threshold with the best F1 where the threshold decides.
 
     Parameters
     ----------
@@ -75,9 +75,10 @@ def fit_thresholds(
     chosen = []
     for j in range(labels.shape[1]):
         gold = labels[:, j]
-        predicted = (probabilities[:, [j]] >= grid) | listed[:, [j]]
-        hits = (predicted & gold[:, None]).sum(axis=0)
-        f1 = 2 * hits / np.maximum(predicted.sum(axis=0) + gold.sum(), 1)
+        open_ = ~listed[:, j]
+        predicted = probabilities[open_][:, [j]] >= grid
+        hits = (predicted & gold[open_, None]).sum(axis=0)
+        f1 = 2 * hits / np.maximum(predicted.sum(axis=0) + gold[open_].sum(), 1)
         # The middle of the plateau around the best value: its edges are chance.
         chosen.append(float(np.median(grid[f1 >= f1.max() - 1e-3])))
     return chosen

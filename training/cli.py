@@ -17,6 +17,7 @@ from training.dataset import read_rows
 from training.evaluation import Evaluation, evaluate, format_report
 from training.pipeline import Config
 from training.retrain import load_corpus, retrain
+from training.robustness import flip_rates, format_flip_rates
 from training.train import train
 
 __all__ = ["main"]
@@ -111,6 +112,22 @@ def evaluate_command(obj: _Context, file: Path, version: str | None, output: Pat
     result = {"model": classifier.manifest.version, "on": str(file), **evaluation.as_dict()}
     output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     click.echo(f"\nwritten to {output}")
+
+
+@main.command("robustness")
+@click.argument("file", type=_PATH)
+@click.option("--version", help="Version to measure; the current one by default.")
+@click.pass_obj
+def robustness_command(obj: _Context, file: Path, version: str | None) -> None:
+    r"""Measure how many right answers on FILE, a labelled CSV file, turn wrong when the wording changes a little.
+
+    \b
+    Example:
+      python -m training robustness tests.csv
+    """
+    classifier = Classifier.load(obj.models, version, obj.catalogue)
+    rates = flip_rates(classifier, read_rows(file, obj.taxonomy))
+    click.echo(f"model {classifier.manifest.version} on {file}\n{format_flip_rates(rates)}")
 
 
 @main.command("check")

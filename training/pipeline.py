@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
@@ -13,7 +14,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 from tqdm import tqdm
 
-__all__ = ["Config", "build", "fit_all"]
+from training.augmentation import altered, read_carriers
+
+__all__ = ["Config", "build", "fit", "fit_all"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,10 @@ class Config:
         Of the solver.
     n_folds
         Of the out-of-fold predictions.
+    copies
+        Share of the rows of which an altered copy is learnt from as well.
     seed
-        Of the solver's order of coordinates.
+        Of everything random.
     """
 
     max_words: int = 2
@@ -46,6 +51,7 @@ class Config:
     c: float = 10.0
     tolerance: float = 0.1
     n_folds: int = 5
+    copies: float = 0.5
     seed: int = 20261124
 
 
@@ -77,6 +83,32 @@ def build(config: Config) -> Pipeline:
     return Pipeline(
         [("features", FeatureUnion([("word", words), ("char", chars)])), ("labels", OneVsRestClassifier(one_label))]
     )
+
+
+def fit(prompts: Sequence[str], labels: NDArray[np.bool_], config: Config) -> Pipeline:
+    """Return the pipeline fitted on rows, and its classifiers on altered copies of some of them as well.
+
+    The vocabulary and the idf are those of the rows alone.
+
+    Parameters
+    ----------
+    prompts
+        Of length n_rows.
+    labels
+        bool of shape (n_rows, n_labels).
+    config
+        The model's choices.
+    """
+    pipeline = build(config)
+    features = pipeline.named_steps["features"]
+    vectors = features.fit_transform(prompts)
+    chosen = np.flatnonzero(np.random.default_rng(config.seed).random(len(prompts)) < config.copies)
+    if len(chosen):
+        carriers = read_carriers()
+        copies = features.transform([altered(prompts[i], carriers, config.seed) for i in chosen.tolist()])
+        vectors, labels = sparse.vstack([vectors, copies]).tocsr(), np.vstack([labels, labels[chosen]])
+    pipeline.named_steps["labels"].fit(vectors, labels.astype(np.int8))
+    return pipeline
 
 
 def fit_all(
@@ -129,7 +161,7 @@ def _fit_and_apply(
     train: NDArray[np.object_], labels: NDArray[np.bool_], test: NDArray[np.object_], config: Config
 ) -> tuple[Pipeline | None, NDArray[np.float64]]:
     """Fit on some rows; return the pipeline if there is nothing to test, else the decision values of the others."""
-    pipeline = build(config).fit(train, labels.astype(np.int8))
+    pipeline = fit(train.tolist(), labels, config)
     if not len(test):
         return pipeline, np.empty((0, labels.shape[1]))
-    return None, pipeline.decision_function(test)
+    return None, pipeline.decision_function(test.tolist())
