@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modality.errors import ArtifactDamagedError, ArtifactFormatError, ArtifactMissingError
-from modality.taxonomy import threshold_keys
+from modality.taxonomy import label_keys
 
 __all__ = [
     "DEFAULT_MODELS",
@@ -74,7 +74,7 @@ class Manifest:
     version
         Name of the folder: date of training and the first digits of the weights' SHA-256.
     categories, inputs
-        In the order of the labels in ``weights.npz``: categories, then ``none``, then inputs.
+        In the order of the labels in ``weights.npz``: categories, ``none``, ``several``, then inputs.
     n_word_features
         How many of the features, counted from the first, are word n-grams.
     ngrams
@@ -85,7 +85,7 @@ class Manifest:
         Weights of the best and the second log-odds, and the bias, that give the log-odds of the main
         category being right if any category fits.
     thresholds
-        Category, ``none``, or ``input:`` and an input, to the lowest probability at which it is listed.
+        Label, as :func:`modality.taxonomy.label_keys` names it, to the lowest probability that counts.
     abstain_below
         Lowest confidence at which a prediction counts as decided.
     files
@@ -249,7 +249,7 @@ def read_weights(models: Path, manifest: Manifest) -> Weights:
             weights = Weights(**{name: arrays[name] for name in ("vocabulary", "idf", "coef", "intercept")})
     except (BadZipFile, KeyError, ValueError) as error:
         raise ArtifactDamagedError(f"{path}: not the arrays of a model ({error}); {MEND}") from error
-    n_features, n_labels = len(weights.vocabulary), len(manifest.categories) + 1 + len(manifest.inputs)
+    n_features, n_labels = len(weights.vocabulary), len(label_keys(manifest.categories, manifest.inputs))
     for name, shape, dtype in (
         ("vocabulary", (n_features,), "uint64"),
         ("idf", (n_features,), "float32"),
@@ -299,11 +299,14 @@ def _check_manifest(path: Path, raw: Mapping[str, Any]) -> None:
         raise ArtifactDamagedError(f"{path}: categories and inputs are not lists of names; {MEND}")
     _check_numbers(path, "ngrams", raw["ngrams"], 3)
     _check_numbers(path, "confidence", raw["confidence"], 3)
-    if len(raw["calibration"]) != len(names) + 1:
-        raise ArtifactDamagedError(f"{path}: calibration has {len(raw['calibration'])} rows; expected {len(names) + 1}")
+    keys = label_keys(raw["categories"], raw["inputs"])
+    if len(raw["calibration"]) != len(keys):
+        raise ArtifactDamagedError(
+            f"{path}: calibration has {len(raw['calibration'])} rows; expected {len(keys)}; {MEND}"
+        )
     for row in raw["calibration"]:
         _check_numbers(path, "calibration", row, 2)
-    for key in threshold_keys(raw["categories"], raw["inputs"]):
+    for key in keys:
         _check_numbers(path, f"thresholds.{key}", [raw["thresholds"].get(key)], 1)
 
 

@@ -5,7 +5,10 @@
   that of this one being right if one does. The latter is a logistic function of the best and the
   second-best log-odds, fitted on out-of-fold predictions: a category that stands alone is surer than
   one with a rival.
-* *needs* holds the main category and every other that reaches its threshold; *inputs* likewise.
+* *needs* holds the main category alone, unless ``several`` reaches its threshold: then also every other
+  that reaches its own, and at least the second likeliest. Without ``several``, a prompt that may need
+  the one tool or the other would be taken for one that needs both.
+* *inputs* holds every input that reaches its threshold.
 * *decided* is false below the abstention threshold, and where ``none`` reaches its own.
 """
 
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 
 from modality import kernels
 from modality.artifact import Manifest
-from modality.taxonomy import Taxonomy, threshold_keys
+from modality.taxonomy import Taxonomy, label_keys
 
 __all__ = ["Decider", "Decisions", "Prediction"]
 
@@ -36,8 +39,8 @@ class Prediction:
     modality
         Of the category: text, image, audio, video, 3d, or data for what is looked up or computed.
     needs
-        Every category that reaches its threshold, the main one first, then by probability; each with its
-        probability and example tools.
+        Every category that has to run, the main one first, then by probability; each with its probability
+        and example tools.
     inputs
         Every input that reaches its threshold, by probability.
     task
@@ -118,7 +121,7 @@ class Decider:
         self.inputs = tuple(manifest.inputs)
         self.abstain_below = manifest.abstain_below
         self._taxonomy = taxonomy
-        thresholds = [manifest.thresholds[key] for key in threshold_keys(manifest.categories, manifest.inputs)]
+        thresholds = [manifest.thresholds[key] for key in label_keys(manifest.categories, manifest.inputs)]
         self._thresholds = np.array(thresholds, np.float32)
         self._confidence = np.array(manifest.confidence, np.float32)
 
@@ -159,7 +162,7 @@ class Decider:
 
     def listed_inputs(self, decisions: Decisions, i: int) -> list[str]:
         """Return the listed inputs of prompt i by probability."""
-        first = len(self.categories) + 1
+        first = len(self.categories) + 2
         scores = decisions.probabilities[i].tolist()
         listed = [k for k in range(len(self.inputs)) if decisions.chosen[i, first + k]]
         listed.sort(key=lambda k: -scores[first + k])
@@ -193,7 +196,7 @@ class Decider:
         """
         values = decisions.probabilities[i].tolist()
         scores = {name: round(values[k], 6) for k, name in enumerate(self.categories)}
-        first = len(self.categories) + 1
+        first = len(self.categories) + 2
         input_scores = dict(zip(self.inputs, values[first:], strict=True))
         needs = self.needs(decisions, i)
         inputs = self.listed_inputs(decisions, i)

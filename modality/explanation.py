@@ -13,6 +13,7 @@ import numpy as np
 
 from modality.artifact import Manifest, Weights
 from modality.ngrams import Occurrence, occurrences
+from modality.taxonomy import label_keys
 
 __all__ = ["Contribution", "Explainer", "Explanation"]
 
@@ -77,10 +78,10 @@ class Explainer:
         self._manifest = manifest
         self._order = np.argsort(weights.vocabulary)
         self._sorted = weights.vocabulary[self._order]
-        self._labels = [*manifest.categories, "none", *manifest.inputs]
+        self._labels = label_keys(manifest.categories, manifest.inputs)
 
     def explain(self, prompt: str, label: str) -> Explanation:
-        """Explain the score of a category, or of ``none``.
+        """Explain the score of a category, of ``none``, of ``several`` or of ``input:<name>``.
 
         Raises
         ------

@@ -531,7 +531,7 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
     Parameters
     ----------
     logits
-        float32 of shape (n_prompts, n_labels): the categories, then ``none``, then the inputs.
+        float32 of shape (n_prompts, n_labels): the categories, ``none``, ``several``, then the inputs.
     n_categories
         How many of the labels are categories.
     thresholds
@@ -542,22 +542,29 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
         Written: float32 (n_prompts, n_labels), int64 (n_prompts,), float32 (n_prompts,), bool (n_prompts, n_labels).
     """
     one = np.float32(1)
+    several = n_categories + 1
     for d in range(logits.shape[0]):
-        best = -1
-        second = np.float32(-30)
+        best = 0
+        second = -1
         for k in range(logits.shape[1]):
             z = logits[d, k]
             p = one / (one + np.exp(-z))
             probabilities[d, k] = p
             chosen[d, k] = p >= thresholds[k]
-            if k < n_categories:
-                if best < 0 or z > logits[d, best]:
-                    if best >= 0:
-                        second = logits[d, best]
+            if 0 < k < n_categories:
+                if z > logits[d, best]:
+                    second = best
                     best = k
-                elif z > second:
-                    second = z
-        chosen[d, best] = True
+                elif second < 0 or z > logits[d, second]:
+                    second = k
+        n_chosen = 0
+        for k in range(n_categories):
+            chosen[d, k] = k == best or (chosen[d, several] and chosen[d, k])
+            n_chosen += chosen[d, k]
+        if chosen[d, several] and n_chosen == 1 and second >= 0:
+            chosen[d, second] = True
         main[d] = best
-        x = confidence[0] * logits[d, best] + confidence[1] * second + confidence[2]
+        x = confidence[0] * logits[d, best] + confidence[2]
+        if second >= 0:
+            x += confidence[1] * logits[d, second]
         certainty[d] = (one - probabilities[d, n_categories]) / (one + np.exp(-x))

@@ -9,20 +9,21 @@ from typing import Any
 
 from modality.errors import SettingsError
 
-__all__ = ["DEFAULT_CATALOGUE", "MODALITIES", "NONE", "Category", "Taxonomy", "threshold_keys"]
+__all__ = ["DEFAULT_CATALOGUE", "MODALITIES", "NONE", "SEVERAL", "Category", "Taxonomy", "label_keys"]
 
 DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.toml")
 MODALITIES = ("text", "image", "audio", "video", "3d", "data")
 NONE = "none"  #: the label of a description that no category fits (rule 11 of the labelling guide)
+SEVERAL = "several"  #: what a model learns beside the labels: that more than one category is needed
 
 
-def threshold_keys(categories: Sequence[str], inputs: Sequence[str]) -> list[str]:
-    """Return the key of each label's threshold, in order; inputs have a prefix, since "image" is a category too.
+def label_keys(categories: Sequence[str], inputs: Sequence[str]) -> list[str]:
+    """Return the key of each label of a model, in order; inputs have a prefix, since "image" is a category too.
 
-    >>> threshold_keys(["text"], ["image"])
-    ['text', 'none', 'input:image']
+    >>> label_keys(["text"], ["image"])
+    ['text', 'none', 'several', 'input:image']
     """
-    return [*categories, NONE, *(f"input:{name}" for name in inputs)]
+    return [*categories, NONE, SEVERAL, *(f"input:{name}" for name in inputs)]
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,10 @@ class Taxonomy:
 def _category(path: Path, name: str, table: Any) -> Category:
     """Return one category of the catalogue."""
     key = f"categories.{name}"
-    if name == NONE or "+" in name or "|" in name or name != name.strip():
-        raise SettingsError(f"{path}: {key}: not a name for a category; expected one without '+', '|' and not 'none'")
+    if name in (NONE, SEVERAL) or "+" in name or "|" in name or name != name.strip():
+        raise SettingsError(
+            f"{path}: {key}: not a name for a category; expected one without '+' and '|', and not 'none' or 'several'"
+        )
     table = _expect(path, key, table, dict, "a table with the keys tool, modality, tools")
     _refuse_unknown(path, key, table, ("tool", "modality", "tools"))
     tool = _expect(path, f"{key}.tool", table.get("tool"), str, "a string")

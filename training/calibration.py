@@ -55,7 +55,7 @@ def fit_confidence(logits: NDArray[np.float32], right: NDArray[np.bool_], n_cate
 
 
 def fit_thresholds(
-    probabilities: NDArray[np.float32], labels: NDArray[np.bool_], listed: NDArray[np.bool_]
+    probabilities: NDArray[np.float32], labels: NDArray[np.bool_], decides: NDArray[np.bool_]
 ) -> list[float]:
     """Choose for each label the threshold with the best F1 where the threshold decides.
 
@@ -63,8 +63,8 @@ def fit_thresholds(
     ----------
     probabilities, labels
         Out of fold, shape (n_rows, n_labels).
-    listed
-        The same shape: what is listed whatever the threshold (the main category), and so not up for choice.
+    decides
+        The same shape: where the threshold decides at all.
 
     Returns
     -------
@@ -74,11 +74,11 @@ def fit_thresholds(
     grid = np.round(np.arange(0.05, 0.951, 0.01), 2)
     chosen = []
     for j in range(labels.shape[1]):
-        gold = labels[:, j]
-        open_ = ~listed[:, j]
-        predicted = probabilities[open_][:, [j]] >= grid
-        hits = (predicted & gold[open_, None]).sum(axis=0)
-        f1 = 2 * hits / np.maximum(predicted.sum(axis=0) + gold[open_].sum(), 1)
+        rows = decides[:, j]
+        gold = labels[rows, j]
+        predicted = probabilities[rows][:, [j]] >= grid
+        hits = (predicted & gold[:, None]).sum(axis=0)
+        f1 = 2 * hits / np.maximum(predicted.sum(axis=0) + gold.sum(), 1)
         # The middle of the plateau around the best value: its edges are chance.
         chosen.append(float(np.median(grid[f1 >= f1.max() - 1e-3])))
     return chosen

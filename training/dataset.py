@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modality.errors import DataError, LabelError, ModalityError
 from modality.labels import Labels, parse_labels
-from modality.taxonomy import NONE, Taxonomy
+from modality.taxonomy import NONE, SEVERAL, Taxonomy, label_keys
 
 __all__ = [
     "COLUMNS",
@@ -20,7 +20,6 @@ __all__ = [
     "Row",
     "data_digest",
     "label_matrix",
-    "label_names",
     "main_labels",
     "read_folder",
     "read_rows",
@@ -167,28 +166,20 @@ def _current_name(needs: str) -> str:
     return NONE if needs == "unclear" else needs
 
 
-def label_names(taxonomy: Taxonomy) -> list[str]:
-    """Return the names of the model's labels in order: categories, ``none``, inputs."""
-    return [*taxonomy.categories, NONE, *taxonomy.inputs]
-
-
 def label_matrix(rows: Sequence[Row], taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    """Return bool of shape (n_rows, n_labels), in the order of :func:`label_names`."""
-    n_categories = len(taxonomy.categories)
-    column = {name: k for k, name in enumerate(taxonomy.categories)}
-    input_column = {name: n_categories + 1 + k for k, name in enumerate(taxonomy.inputs)}
-    matrix = np.zeros((len(rows), n_categories + 1 + len(taxonomy.inputs)), np.bool_)
+    """Return bool of shape (n_rows, n_labels), in the order of :func:`modality.taxonomy.label_keys`."""
+    column = {key: k for k, key in enumerate(label_keys(list(taxonomy.categories), taxonomy.inputs))}
+    matrix = np.zeros((len(rows), len(column)), np.bool_)
     for i, row in enumerate(rows):
-        for name in row.labels.needs:
-            matrix[i, column[name]] = True
-        for name in row.labels.inputs:
-            matrix[i, input_column[name]] = True
-        matrix[i, n_categories] = not row.labels.needs
+        names = [*row.labels.needs, *(f"input:{name}" for name in row.labels.inputs)]
+        matrix[i, [column[name] for name in names]] = True
+        matrix[i, column[NONE]] = not row.labels.needs
+        matrix[i, column[SEVERAL]] = len(row.labels.needs) > 1
     return matrix
 
 
 def main_labels(rows: Sequence[Row], taxonomy: Taxonomy) -> NDArray[np.int64]:
-    """Return the position in :func:`label_names` of each row's main category, or of ``none``."""
+    """Return the column in :func:`label_matrix` of each row's main category, or of ``none``."""
     position = {name: k for k, name in enumerate([*taxonomy.categories, NONE])}
     return np.array([position[row.labels.main] for row in rows], np.int64)
 

@@ -24,9 +24,9 @@ from modality.classifier import Classifier
 from modality.decision import Decider
 from modality.errors import DataError
 from modality.ngrams import hash_char_ngram, hash_word_ngram
-from modality.taxonomy import NONE, Taxonomy, threshold_keys
+from modality.taxonomy import NONE, Taxonomy, label_keys
 from training.calibration import fit_abstention, fit_calibration, fit_confidence, fit_thresholds
-from training.dataset import Row, data_digest, label_matrix, label_names, main_labels
+from training.dataset import Row, data_digest, label_matrix, main_labels
 from training.evaluation import Evaluation, evaluate_decisions
 from training.pipeline import Config, fit_all
 
@@ -121,7 +121,7 @@ def _check_counts(rows: Sequence[Row], labels: NDArray[np.bool_], taxonomy: Taxo
     files = {row.file for row in rows}
     if len(files) < config.n_folds:
         raise DataError(f"the rows come from {len(files)} files; expected {config.n_folds} or more, one a fold")
-    for name, column in zip(label_names(taxonomy), labels.T, strict=True):
+    for name, column in zip(label_keys(list(taxonomy.categories), taxonomy.inputs), labels.T, strict=True):
         of = {rows[int(i)].file for i in np.flatnonzero(column)}
         if column.sum() < MIN_ROWS_PER_LABEL or len(of) < 2:
             raise DataError(
@@ -139,12 +139,15 @@ def _decision_rule(
     logits = _calibrated(decision_values, calibration)
     probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
     best = logits[:, :n_categories].argmax(axis=1)
-    listed = np.zeros_like(labels)
-    listed[np.arange(len(labels)), best] = True
     has_category = ~labels[:, n_categories]
     confidence = fit_confidence(logits[has_category], (best == main)[has_category], n_categories)
-    thresholds = fit_thresholds(probabilities, labels, listed)
-    keys = threshold_keys(list(taxonomy.categories), taxonomy.inputs)
+    thresholds = fit_thresholds(probabilities, labels, np.ones_like(labels))
+    # A category's threshold decides only where several are needed, and not on the main one.
+    several = probabilities[:, n_categories + 1] >= thresholds[n_categories + 1]
+    decides = np.repeat(several[:, None], n_categories, axis=1)
+    decides[np.arange(len(labels)), best] = False
+    thresholds[:n_categories] = fit_thresholds(probabilities[:, :n_categories], labels[:, :n_categories], decides)
+    keys = label_keys(list(taxonomy.categories), taxonomy.inputs)
     return {
         "calibration": [[round(value, 6) for value in row] for row in calibration.tolist()],
         "confidence": [round(value, 6) for value in confidence.tolist()],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from modality.decision import Decider
+from modality.taxonomy import label_keys
 
 
 @pytest.fixture
@@ -15,7 +16,8 @@ def decider(classifier, taxonomy):
 
 
 def logits(classifier, **values):
-    names = [*classifier.manifest.categories, "none", *(f"input_{name}" for name in classifier.manifest.inputs)]
+    keys = label_keys(classifier.manifest.categories, classifier.manifest.inputs)
+    names = [key.replace(":", "_") for key in keys]
     row = np.full((1, len(names)), -4.0, np.float32)
     for name, value in values.items():
         row[0, names.index(name)] = value
@@ -27,10 +29,20 @@ def predict(decider, row, threshold=None):
 
 
 def test_needs_has_the_main_category_first_and_then_those_over_their_threshold(classifier, decider):
-    prediction = predict(decider, logits(classifier, music=1.0, image=2.0, code=-0.1, speech=0.5))
+    prediction = predict(decider, logits(classifier, music=1.0, image=2.0, code=-0.1, speech=0.5, several=0.1))
     assert [need["category"] for need in prediction.needs] == ["image", "music", "speech"]
     assert prediction.category == "image"
     assert prediction.modality == "image"
+
+
+def test_one_category_alone_is_listed_unless_several_are_needed(classifier, decider):
+    prediction = predict(decider, logits(classifier, text=2.0, search=1.5, several=-0.1))
+    assert [need["category"] for need in prediction.needs] == ["text"]
+
+
+def test_the_second_likeliest_is_listed_where_several_are_needed_and_none_reaches_its_threshold(classifier, decider):
+    prediction = predict(decider, logits(classifier, text=2.0, search=-1.5, several=0.1))
+    assert [need["category"] for need in prediction.needs] == ["text", "search"]
 
 
 def test_confidence_is_the_logistic_of_best_and_second_times_the_chance_that_any_fits(classifier, decider):

@@ -43,7 +43,8 @@ def test_all_columns_and_rows_come_back_in_order(classifier, tmp_path):
         ["3", "", "null"],
     ]
     expected = classifier.classify("compose a jingle")
-    assert rows[0][3:] == ["music", f"{expected.confidence:.6f}", "music", "", str(expected.decided).lower()]
+    needs = "+".join(need["category"] for need in expected.needs)
+    assert rows[0][3:] == ["music", f"{expected.confidence:.6f}", needs, "", str(expected.decided).lower()]
     assert rows[2][3:] == ["", "", "", "", ""]
     assert (summary.n_rows, summary.n_blank) == (3, 1)
 

@@ -28,7 +28,7 @@ def test_the_threshold_is_where_f1_is_best():
     probabilities = np.array([[0.9], [0.8], [0.3], [0.2]], np.float32)
     labels = np.array([[1], [1], [0], [0]], bool)
     # Any threshold between 0.3 and 0.8 is perfect; the middle of the plateau is taken.
-    assert fit_thresholds(probabilities, labels, np.zeros_like(labels))[0] == pytest.approx(0.55, abs=0.02)
+    assert fit_thresholds(probabilities, labels, np.ones_like(labels))[0] == pytest.approx(0.55, abs=0.02)
 
 
 def test_so_large_a_share_of_none_rows_is_undecided():

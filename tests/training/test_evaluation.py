@@ -5,6 +5,7 @@ import pytest
 
 from modality.decision import Decider
 from modality.labels import Labels
+from modality.taxonomy import label_keys
 from training.dataset import Row
 from training.evaluation import coverage, evaluate, evaluate_decisions, expected_calibration_error, format_report
 
@@ -19,7 +20,7 @@ def measure(classifier, taxonomy):
         abstain_below=0.6,
     )
     decider = Decider(manifest, taxonomy)
-    names = [*manifest.categories, "none", *(f"input:{name}" for name in manifest.inputs)]
+    names = label_keys(manifest.categories, manifest.inputs)
 
     def run(*cases):
         rows, logits = [], np.full((len(cases), len(names)), -5.0, np.float32)
@@ -36,7 +37,12 @@ def test_every_metric_on_a_hand_worked_example(measure):
     found = measure(
         (("image",), ("image",), (), {"image": 2.0, "input:image": 1.0}),  # right, set right, input right
         (("text",), (), (), {"search": 1.0}),  # wrong
-        (("video", "sound"), (), (), {"video": 2.0, "sound": 1.0, "music": 1.0}),  # right, set too large
+        (
+            ("video", "sound"),
+            (),
+            (),
+            {"video": 2.0, "sound": 1.0, "music": 1.0, "several": 1.0},
+        ),  # right, set too large
         (("text",), (), (("search",),), {"search": 0.1}),  # right by the accepted reading, undecided
         ((), (), (), {"text": -1.0}),  # none, undecided
     )
