@@ -6,13 +6,41 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-__all__ = ["fit_abstention", "fit_calibration", "fit_confidence", "fit_thresholds"]
+__all__ = ["fit_abstention", "fit_calibration", "fit_confidence", "fit_thresholds", "traffic_weights"]
 
 # A penalty this weak only keeps a perfectly separated label finite.
 _WEAK_PENALTY_C = 1e3
+_FITTING_ROUNDS = 20
 
 
-def fit_calibration(decision_values: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
+def traffic_weights(strata: Sequence[tuple[NDArray[np.bool_], float]]) -> NDArray[np.float64]:
+    """Weigh rows so that kinds of which a corpus has many count as often as they are met in use.
+
+    Iterative proportional fitting (Deming and Stephan 1940).
+
+    Parameters
+    ----------
+    strata
+        For each kind, which rows are of it, shape (n_rows,), and its share of the traffic, in (0, 1).
+        A kind with no row, or with all, is left as it is.
+
+    Returns
+    -------
+    NDArray
+        Shape (n_rows,), with mean 1.
+    """
+    weights = np.ones(len(strata[0][0]))
+    for of_kind, share in list(strata) * _FITTING_ROUNDS:
+        found = weights[of_kind].sum() / weights.sum()
+        if 0 < found < 1:
+            weights *= np.where(of_kind, share / found, (1 - share) / (1 - found))
+    mean: np.float64 = weights.mean()
+    return weights / mean
+
+
+def fit_calibration(
+    decision_values: NDArray[np.float64], labels: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Fit Platt scaling (Platt 1999) for each label.
 
     Parameters
@@ -21,6 +49,8 @@ def fit_calibration(decision_values: NDArray[np.float64], labels: NDArray[np.boo
         Out of fold, shape (n_rows, n_labels).
     labels
         bool, the same shape.
+    weights
+        Of the rows, shape (n_rows,).
 
     Returns
     -------
@@ -28,12 +58,14 @@ def fit_calibration(decision_values: NDArray[np.float64], labels: NDArray[np.boo
         Shape (n_labels, 2): slope and intercept; ``slope * value + intercept`` are log-odds.
     """
     return np.array(
-        [_logistic(decision_values[:, [j]], labels[:, j]) for j in range(labels.shape[1])],
+        [_logistic(decision_values[:, [j]], labels[:, j], weights) for j in range(labels.shape[1])],
         np.float64,
     )
 
 
-def fit_confidence(logits: NDArray[np.float32], right: NDArray[np.bool_], n_categories: int) -> NDArray[np.float64]:
+def fit_confidence(
+    logits: NDArray[np.float32], right: NDArray[np.bool_], n_categories: int, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Fit the log-odds of the likeliest category being right, on rows that need one.
 
     Parameters
@@ -44,6 +76,8 @@ def fit_confidence(logits: NDArray[np.float32], right: NDArray[np.bool_], n_cate
         Shape (n_rows,): whether the likeliest category is the main one.
     n_categories
         How many of the labels are categories.
+    weights
+        Of the rows, shape (n_rows,).
 
     Returns
     -------
@@ -51,7 +85,7 @@ def fit_confidence(logits: NDArray[np.float32], right: NDArray[np.bool_], n_cate
         Shape (3,): weights of the best and the second log-odds, and the bias.
     """
     best = np.sort(logits[:, :n_categories], axis=1)[:, ::-1]
-    return np.array(_logistic(best[:, :2], right))
+    return np.array(_logistic(best[:, :2], right, weights))
 
 
 def fit_thresholds(
@@ -85,27 +119,30 @@ def fit_thresholds(
 
 
 def fit_abstention(
-    confidence: NDArray[np.float32], none_fits: NDArray[np.bool_], is_none: NDArray[np.bool_], share: float
+    confidence: NDArray[np.float32], none_fits: NDArray[np.bool_], weights: NDArray[np.float64], budget: float
 ) -> float:
-    """Choose the confidence below which a prediction counts as undecided: the lowest that suffices.
+    """Choose the confidence below which a prediction counts as undecided: the highest within a budget.
 
     Parameters
     ----------
     confidence
-        Out of fold, shape (n_rows,).
+        Out of fold, shape (n_rows,), of rows that need a category.
     none_fits
-        Shape (n_rows,): predicted to need no category, and so undecided whatever the confidence.
-    is_none
-        Shape (n_rows,): labelled so.
-    share
-        Share of the rows labelled so that shall be undecided, in [0, 1].
+        Shape (n_rows,): predicted to need none, and so undecided whatever the confidence.
+    weights
+        Of the rows, shape (n_rows,).
+    budget
+        Largest share of these rows that may be undecided, in [0, 1].
     """
-    # A row that is undecided anyway asks for no threshold.
-    asked = np.where(none_fits, 0.0, confidence)[is_none]
-    return float(np.quantile(asked, share))
+    order = np.argsort(confidence, kind="stable")
+    # Raising the threshold above a row costs its weight, unless it is undecided already.
+    cost = np.where(none_fits, 0.0, weights)[order]
+    spent = (weights[none_fits].sum() + np.cumsum(cost)) / weights.sum()
+    affordable = int(np.searchsorted(spent, budget, side="right"))
+    return float(confidence[order[affordable]]) if affordable < len(order) else 1.0
 
 
-def _logistic(values: NDArray[np.floating], target: NDArray[np.bool_]) -> Sequence[float]:
-    """Fit an unweighted logistic regression; return its weights and its bias."""
-    model = LogisticRegression(C=_WEAK_PENALTY_C, tol=1e-8, max_iter=1000).fit(values, target)
+def _logistic(values: NDArray[np.floating], target: NDArray[np.bool_], weights: NDArray[np.float64]) -> Sequence[float]:
+    """Fit a logistic regression; return its weights and its bias."""
+    model = LogisticRegression(C=_WEAK_PENALTY_C, tol=1e-8, max_iter=1000).fit(values, target, sample_weight=weights)
     return [*model.coef_[0].tolist(), float(model.intercept_[0])]

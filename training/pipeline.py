@@ -37,6 +37,11 @@ class Config:
         Of the solver.
     n_folds
         Of the out-of-fold predictions.
+    several_share, other_language_share
+        What is assumed of the traffic: shares of descriptions that need several categories, and that are
+        not in English. The corpus has more of both, and calibration weighs them down to this.
+    undecided_budget
+        Largest share of descriptions that need a category and may be left undecided.
     copies
         Share of the rows of which an altered copy is learnt from as well.
     seed
@@ -46,12 +51,15 @@ class Config:
     max_words: int = 2
     shortest: int = 2
     longest: int = 5
-    min_word_count: int = 2
-    min_char_count: int = 3
-    c: float = 10.0
+    min_word_count: int = 3
+    min_char_count: int = 4
+    c: float = 5.0
     tolerance: float = 0.1
     n_folds: int = 5
     copies: float = 0.5
+    several_share: float = 0.03
+    other_language_share: float = 0.07
+    undecided_budget: float = 0.1
     seed: int = 20261124
 
 
@@ -108,6 +116,10 @@ def fit(prompts: Sequence[str], labels: NDArray[np.bool_], config: Config) -> Pi
         copies = features.transform([altered(prompts[i], carriers, config.seed) for i in chosen.tolist()])
         vectors, labels = sparse.vstack([vectors, copies]).tocsr(), np.vstack([labels, labels[chosen]])
     pipeline.named_steps["labels"].fit(vectors, labels.astype(np.int8))
+    # The features are float32, and so is all that the artifact keeps; the solver answers in float64.
+    for estimator in pipeline.named_steps["labels"].estimators_:
+        estimator.coef_ = estimator.coef_.astype(np.float32)
+        estimator.intercept_ = estimator.intercept_.astype(np.float32)
     return pipeline
 
 

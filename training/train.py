@@ -25,7 +25,7 @@ from modality.decision import Decider
 from modality.errors import DataError
 from modality.ngrams import hash_char_ngram, hash_word_ngram
 from modality.taxonomy import NONE, Taxonomy, label_keys
-from training.calibration import fit_abstention, fit_calibration, fit_confidence, fit_thresholds
+from training.calibration import fit_abstention, fit_calibration, fit_confidence, fit_thresholds, traffic_weights
 from training.dataset import Row, data_digest, label_matrix, main_labels
 from training.evaluation import Evaluation, evaluate_decisions
 from training.pipeline import Config, fit_all
@@ -33,7 +33,6 @@ from training.pipeline import Config, fit_all
 __all__ = ["train", "weights_of"]
 
 MIN_ROWS_PER_LABEL = 20
-NONE_UNDECIDED = 0.9  #: share of ``none`` rows that are undecided, out of fold
 PROBES = (
     "write a Midjourney prompt for a castle",
     "a castle above the clouds, golden hour, 35mm",
@@ -79,13 +78,23 @@ def train(
     pipeline, decision_values = fit_all(prompts, labels, main, groups, config=config, progress=progress)
     weights = weights_of(pipeline)
     n_word_features = len(pipeline.named_steps["features"].transformer_list[0][1].vocabulary_)
-    rule = _decision_rule(decision_values, labels, main, taxonomy)
+    weights_of_rows = traffic_weights(
+        [
+            (np.array([len(row.labels.needs) > 1 for row in rows]), config.several_share),
+            (np.array([row.lang not in ("", "en") for row in rows]), config.other_language_share),
+        ]
+    )
+    rule = _decision_rule(decision_values, labels, main, weights_of_rows, taxonomy)
     logits = _calibrated(decision_values, np.array(rule["calibration"]))
     manifest = _manifest(rows, weights, n_word_features, taxonomy, config, rule)
     decisions = Decider(manifest, taxonomy).decide(logits)
     n_categories = len(taxonomy.categories)
+    has_category = ~labels[:, n_categories]
     abstain_below = fit_abstention(
-        decisions.confidence, decisions.chosen[:, n_categories], labels[:, n_categories], NONE_UNDECIDED
+        decisions.confidence[has_category],
+        decisions.chosen[has_category, n_categories],
+        weights_of_rows[has_category],
+        config.undecided_budget,
     )
     manifest = replace(manifest, abstain_below=round(abstain_below, 4))
     evaluation = evaluate_decisions(rows, decisions, Decider(manifest, taxonomy))
@@ -131,16 +140,20 @@ def _check_counts(rows: Sequence[Row], labels: NDArray[np.bool_], taxonomy: Taxo
 
 
 def _decision_rule(
-    decision_values: NDArray[np.float64], labels: NDArray[np.bool_], main: NDArray[np.int64], taxonomy: Taxonomy
+    decision_values: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    main: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    taxonomy: Taxonomy,
 ) -> dict[str, Any]:
     """Return the manifest's fields that turn decision values into decisions."""
     n_categories = len(taxonomy.categories)
-    calibration = fit_calibration(decision_values, labels)
+    calibration = fit_calibration(decision_values, labels, weights)
     logits = _calibrated(decision_values, calibration)
     probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
     best = logits[:, :n_categories].argmax(axis=1)
     has_category = ~labels[:, n_categories]
-    confidence = fit_confidence(logits[has_category], (best == main)[has_category], n_categories)
+    confidence = fit_confidence(logits[has_category], (best == main)[has_category], n_categories, weights[has_category])
     thresholds = fit_thresholds(probabilities, labels, np.ones_like(labels))
     # A category's threshold decides only where several are needed, and not on the main one.
     several = probabilities[:, n_categories + 1] >= thresholds[n_categories + 1]
