@@ -95,13 +95,16 @@ class Decisions:
     confidence
         float32, shape (n_prompts,).
     chosen
-        bool, shape (n_prompts, n_labels): categories and inputs that are listed; ``none`` where none fits.
+        bool, shape (n_prompts, n_labels): categories and inputs that are listed.
+    none_fits
+        bool, shape (n_prompts,): whether no category fits.
     """
 
     probabilities: NDArray[np.float32]
     main: NDArray[np.int64]
     confidence: NDArray[np.float32]
     chosen: NDArray[np.bool_]
+    none_fits: NDArray[np.bool_]
 
 
 class Decider:
@@ -134,21 +137,24 @@ class Decider:
             float32, shape (n_prompts, n_labels), from :class:`modality.scorer.Scorer`.
         """
         n, n_labels = logits.shape
+        n_categories = len(self.categories)
+        chosen = np.empty((n, n_labels), np.bool_)
         decisions = Decisions(
-            np.empty((n, n_labels), np.float32),
-            np.empty(n, np.int64),
-            np.empty(n, np.float32),
-            np.empty((n, n_labels), np.bool_),
+            probabilities=np.empty((n, n_labels), np.float32),
+            main=np.empty(n, np.int64),
+            confidence=np.empty(n, np.float32),
+            chosen=chosen,
+            none_fits=chosen[:, n_categories],
         )
         kernels.decide(
             logits,
-            len(self.categories),
+            n_categories,
             self._thresholds,
             self._confidence,
             decisions.probabilities,
             decisions.main,
             decisions.confidence,
-            decisions.chosen,
+            chosen,
         )
         return decisions
 
@@ -179,7 +185,7 @@ class Decider:
             Lowest confidence that counts as decided, in [0, 1]; None for the version's own.
         """
         lowest = self.abstain_below if threshold is None else threshold
-        decided: NDArray[np.bool_] = (decisions.confidence >= lowest) & ~decisions.chosen[:, len(self.categories)]
+        decided: NDArray[np.bool_] = (decisions.confidence >= lowest) & ~decisions.none_fits
         return decided
 
     def prediction(self, decisions: Decisions, i: int, *, truncated: bool, threshold: float | None) -> Prediction:

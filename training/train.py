@@ -25,8 +25,8 @@ from modality.decision import Decider
 from modality.errors import DataError
 from modality.ngrams import hash_char_ngram, hash_word_ngram
 from modality.taxonomy import NONE, Taxonomy, label_keys
-from training.calibration import fit_abstention, fit_calibration, fit_confidence, fit_thresholds, traffic_weights
 from training.dataset import Row, data_digest, label_matrix, main_labels
+from training.decision_rule import calibrated, fit_abstain_below, fit_decision_rule
 from training.evaluation import Evaluation, evaluate_decisions
 from training.pipeline import Config, fit_all
 
@@ -78,25 +78,10 @@ def train(
     pipeline, decision_values = fit_all(prompts, labels, main, groups, config=config, progress=progress)
     weights = weights_of(pipeline)
     n_word_features = len(pipeline.named_steps["features"].transformer_list[0][1].vocabulary_)
-    weights_of_rows = traffic_weights(
-        [
-            (np.array([len(row.labels.needs) > 1 for row in rows]), config.several_share),
-            (np.array([row.lang not in ("", "en") for row in rows]), config.other_language_share),
-        ]
-    )
-    rule = _decision_rule(decision_values, labels, main, weights_of_rows, taxonomy)
-    logits = _calibrated(decision_values, np.array(rule["calibration"]))
+    rule = fit_decision_rule(rows, labels, decision_values, taxonomy, config)
     manifest = _manifest(rows, weights, n_word_features, taxonomy, config, rule)
-    decisions = Decider(manifest, taxonomy).decide(logits)
-    n_categories = len(taxonomy.categories)
-    has_category = ~labels[:, n_categories]
-    abstain_below = fit_abstention(
-        decisions.confidence[has_category],
-        decisions.chosen[has_category, n_categories],
-        weights_of_rows[has_category],
-        config.undecided_budget,
-    )
-    manifest = replace(manifest, abstain_below=round(abstain_below, 4))
+    decisions = Decider(manifest, taxonomy).decide(calibrated(decision_values, np.array(manifest.calibration)))
+    manifest = replace(manifest, abstain_below=round(fit_abstain_below(rows, decisions, config), 4))
     evaluation = evaluate_decisions(rows, decisions, Decider(manifest, taxonomy))
     classifier = Classifier(manifest, weights, taxonomy)
     manifest = replace(
@@ -139,42 +124,6 @@ def _check_counts(rows: Sequence[Row], labels: NDArray[np.bool_], taxonomy: Taxo
             )
 
 
-def _decision_rule(
-    decision_values: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    main: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    taxonomy: Taxonomy,
-) -> dict[str, Any]:
-    """Return the manifest's fields that turn decision values into decisions."""
-    n_categories = len(taxonomy.categories)
-    calibration = fit_calibration(decision_values, labels, weights)
-    logits = _calibrated(decision_values, calibration)
-    probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
-    best = logits[:, :n_categories].argmax(axis=1)
-    has_category = ~labels[:, n_categories]
-    confidence = fit_confidence(logits[has_category], (best == main)[has_category], n_categories, weights[has_category])
-    thresholds = fit_thresholds(probabilities, labels, np.ones_like(labels))
-    # A category's threshold decides only where several are needed, and not on the main one.
-    several = probabilities[:, n_categories + 1] >= thresholds[n_categories + 1]
-    decides = np.repeat(several[:, None], n_categories, axis=1)
-    decides[np.arange(len(labels)), best] = False
-    thresholds[:n_categories] = fit_thresholds(probabilities[:, :n_categories], labels[:, :n_categories], decides)
-    keys = label_keys(list(taxonomy.categories), taxonomy.inputs)
-    return {
-        "calibration": [[round(value, 6) for value in row] for row in calibration.tolist()],
-        "confidence": [round(value, 6) for value in confidence.tolist()],
-        "thresholds": {key: round(value, 4) for key, value in zip(keys, thresholds, strict=True)},
-        "abstain_below": 0.0,
-    }
-
-
-def _calibrated(decision_values: NDArray[np.float64], calibration: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return calibrated log-odds."""
-    logits: NDArray[np.float32] = (decision_values * calibration[:, 0] + calibration[:, 1]).astype(np.float32)
-    return logits
-
-
 def _manifest(
     rows: Sequence[Row],
     weights: Weights,
@@ -208,6 +157,7 @@ def _manifest(
             "python": platform.python_version(),
             **{name: library_version(name) for name in ("scikit-learn", "numpy", "scipy")},
         },
+        abstain_below=0.0,
         metrics={},
         probes=[],
         **rule,
