@@ -50,7 +50,7 @@ class Config:
 
     max_words: int = 2
     shortest: int = 2
-    longest: int = 5
+    longest: int = 4
     min_word_count: int = 3
     min_char_count: int = 4
     c: float = 5.0

@@ -29,6 +29,7 @@ from training.dataset import Row, data_digest, label_matrix, main_labels
 from training.decision_rule import calibrated, fit_abstain_below, fit_decision_rule
 from training.evaluation import Evaluation, evaluate_decisions
 from training.pipeline import Config, fit_all
+from training.suspects import Suspect, find_suspects, write_suspects
 
 __all__ = ["train", "weights_of"]
 
@@ -89,7 +90,8 @@ def train(
         metrics={name: round(value, 6) for name, value in evaluation.overall.items() if np.isfinite(value)},
         probes=[_probe(classifier, prompt) for prompt in PROBES],
     )
-    _write(models, manifest, weights, pipeline, evaluation)
+    suspects = find_suspects(rows, decisions, list(taxonomy.categories))
+    _write(models, manifest, weights, pipeline, evaluation, suspects)
     set_current(models, manifest.version)
     return manifest.version, evaluation
 
@@ -170,7 +172,14 @@ def _probe(classifier: Classifier, prompt: str) -> dict[str, Any]:
     return {"text": prompt, "category": prediction.category, "confidence": prediction.confidence}
 
 
-def _write(models: Path, manifest: Manifest, weights: Weights, pipeline: Pipeline, evaluation: Evaluation) -> None:
+def _write(
+    models: Path,
+    manifest: Manifest,
+    weights: Weights,
+    pipeline: Pipeline,
+    evaluation: Evaluation,
+    suspects: Sequence[Suspect],
+) -> None:
     """Write the version's folder; nothing of it stays if that fails."""
     models.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=models, prefix=".writing-"))
@@ -180,6 +189,7 @@ def _write(models: Path, manifest: Manifest, weights: Weights, pipeline: Pipelin
         joblib.dump(pipeline, folder / "pipeline.joblib", compress=3)
         metrics = json.dumps({"on": "out-of-fold predictions", **evaluation.as_dict()}, indent=1) + "\n"
         (folder / "metrics.json").write_text(metrics, encoding="utf-8")
+        write_suspects(folder / "suspects.csv", suspects)
         write_artifact(models, manifest, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -31,7 +31,7 @@ def test_the_manifest_tells_what_the_version_was_made_of(rows, models):
     assert manifest.data["n_rows"] == len(rows)
     assert manifest.seed == SMALL.seed
     assert set(manifest.libraries) == {"python", "scikit-learn", "numpy", "scipy"}
-    assert set(manifest.files) == {"weights.npz", "pipeline.joblib", "metrics.json"}
+    assert set(manifest.files) == {"weights.npz", "pipeline.joblib", "metrics.json", "suspects.csv"}
     assert manifest.probes[0]["text"] == "write a Midjourney prompt for a castle"
     metrics = json.loads((models / manifest.version / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["overall"]["accuracy"] == pytest.approx(manifest.metrics["accuracy"])
