@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Labelled rows that must not be trained on; passed over where they are not there.
-TEST_SETS ?= ../shared/dev/dev.csv
+TEST_SETS ?= $(wildcard data/tests/*.csv) ../shared/dev/dev.csv
 HOST ?= 127.0.0.1
 PORT ?= 8000
 

@@ -38,7 +38,7 @@ class _Group(click.Group):
 @click.version_option(package_name="prompt-modality")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    r"""Say which kind of tool a task description needs, how sure that is, and why.
+    """Say which kind of tool a task description needs, how sure that is, and why.
 
     \b
     Examples:
@@ -78,7 +78,7 @@ def classify(
     delimiter: str | None,
     encoding: str,
 ) -> None:
-    r"""Classify every row of SOURCE, a file or - for standard input.
+    """Classify every row of SOURCE, a file or - for standard input.
 
     All columns and rows come back unchanged and in order, followed by the columns category, confidence,
     predicted_needs, predicted_inputs and decided. A row whose text is blank stays, without a prediction.
@@ -112,7 +112,7 @@ def classify(
 @click.option("--ngrams", "n_ngrams", default=10, show_default=True, help="How many n-grams to show.")
 @click.pass_obj
 def explain(settings: Settings, description: str, category: str | None, n_ngrams: int) -> None:
-    r"""Classify one DESCRIPTION and show which words and n-grams spoke for and against a category.
+    """Classify one DESCRIPTION and show which words and n-grams spoke for and against a category.
 
     Contributions are log-odds; together with the bias they sum to those of the category.
 
@@ -141,7 +141,7 @@ def explain(settings: Settings, description: str, category: str | None, n_ngrams
 @main.command()
 @click.pass_obj
 def models(settings: Settings) -> None:
-    r"""List the trained versions, a line each, the one in use marked with *.
+    """List the trained versions, a line each, the one in use marked with *.
 
     \b
     Example:
@@ -167,7 +167,7 @@ def models(settings: Settings) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.pass_obj
 def serve(settings: Settings, host: str, port: int) -> None:
-    r"""Answer over HTTP; documentation is under /docs.
+    """Answer over HTTP; documentation is under /docs.
 
     \b
     Examples:

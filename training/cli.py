@@ -62,7 +62,7 @@ def main(ctx: click.Context, data: Path, models: Path, catalogue: Path) -> None:
 @click.option("--if-missing", is_flag=True, help="Do nothing if there is a current version.")
 @click.pass_obj
 def train_command(obj: _Context, *, if_missing: bool) -> None:
-    r"""Train on the whole corpus and make the new version the current one.
+    """Train on the whole corpus and make the new version the current one.
 
     \b
     Example:
@@ -80,7 +80,7 @@ def train_command(obj: _Context, *, if_missing: bool) -> None:
 @click.argument("new", type=_PATH)
 @click.pass_obj
 def retrain_command(obj: _Context, new: Path) -> None:
-    r"""Train on the corpus and the rows of NEW, a labelled CSV file, and take them into the corpus.
+    """Train on the corpus and the rows of NEW, a labelled CSV file, and take them into the corpus.
 
     \b
     Example:
@@ -97,7 +97,7 @@ def retrain_command(obj: _Context, new: Path) -> None:
 @click.option("--output", type=_PATH, help="JSON file for the metrics; build/evaluation-<name>.json by default.")
 @click.pass_obj
 def evaluate_command(obj: _Context, file: Path, version: str | None, output: Path | None) -> None:
-    r"""Measure a version on FILE, a labelled CSV file that it was not trained on.
+    """Measure a version on FILE, a labelled CSV file that it was not trained on.
 
     \b
     Example:
@@ -119,7 +119,7 @@ def evaluate_command(obj: _Context, file: Path, version: str | None, output: Pat
 @click.option("--version", help="Version to measure; the current one by default.")
 @click.pass_obj
 def robustness_command(obj: _Context, file: Path, version: str | None) -> None:
-    r"""Measure how many right answers on FILE, a labelled CSV file, turn wrong when the wording changes a little.
+    """Measure how many right answers on FILE, a labelled CSV file, turn wrong when the wording changes a little.
 
     \b
     Example:
@@ -134,7 +134,7 @@ def robustness_command(obj: _Context, file: Path, version: str | None) -> None:
 @click.option("--test-set", type=_PATH, multiple=True, help="Labelled CSV whose text must not be in the corpus.")
 @click.pass_obj
 def check_command(obj: _Context, test_set: tuple[Path, ...]) -> None:
-    r"""Refuse illegal labels, repeats, near-repeats, conflicts, over-used openings and leaked test rows.
+    """Refuse illegal labels, repeats, near-repeats, conflicts, over-used openings and leaked test rows.
 
     A test set that is not there is passed over.
 
@@ -152,7 +152,7 @@ def check_command(obj: _Context, test_set: tuple[Path, ...]) -> None:
 @main.command("counts")
 @click.pass_obj
 def counts_command(obj: _Context) -> None:
-    r"""Count the rows of the corpus by label, length and file.
+    """Count the rows of the corpus by label, length and file.
 
     \b
     Example:
