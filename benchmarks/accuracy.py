@@ -2,7 +2,7 @@
 
 Every peer learns the main category from the rows of the corpus that have one, and is measured on the same
 labelled file with the same metrics. What the project does not depend on is installed by this script into
-environments of its own under ``build/peers``.
+environments of its own under ``build/peers``. Embedding the corpus with MiniLM takes about half an hour on two cores.
 
 Usage: python -m benchmarks.accuracy FILE.csv
 """
