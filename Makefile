@@ -62,7 +62,7 @@ bench: $(INSTALLED)  ## Measure speed against the scikit-learn pipeline
 	$(BIN)/python -m benchmarks.scorer
 
 lock:  ## Renew requirements.lock (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
 		--no-header pyproject.toml --output-file requirements.lock
 
 clean:  ## Remove .venv and caches; trained versions stay
