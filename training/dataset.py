@@ -61,6 +61,10 @@ class Row:
         """The gold categories and the other accepted sets."""
         return (self.labels.needs, *self.accept)
 
+    def accepts(self, category: str) -> bool:
+        """Say whether a category is the main one of the labels or of another honest reading."""
+        return any(reading[:1] == (category,) for reading in self.readings)
+
 
 def read_folder(folder: Path, taxonomy: Taxonomy) -> list[Row]:
     """Read every CSV file under a folder, in the order of their names.

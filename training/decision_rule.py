@@ -52,7 +52,7 @@ def fit_decision_rule(
 
     judged = reviewed(rows) & ~labels[:, n_categories]
     names = list(taxonomy.categories)
-    right = np.array([_is_right(row, names[k]) for row, k in zip(rows, best, strict=True)])
+    right = np.array([row.accepts(names[k]) for row, k in zip(rows, best, strict=True)])
     confidence = np.round(fit_confidence(logits[judged], right[judged], n_categories, weights[judged]), 6)
     return {
         "calibration": calibration.tolist(),
@@ -104,8 +104,3 @@ def _weights(rows: Sequence[Row], config: Config) -> NDArray[np.float64]:
             (np.array([row.lang not in ("", "en") for row in rows]), config.other_language_share),
         ]
     )
-
-
-def _is_right(row: Row, category: str) -> bool:
-    """Say whether a category is the main one of the labels or of another honest reading."""
-    return any(reading[:1] == (category,) for reading in row.readings)

@@ -150,10 +150,9 @@ def format_report(evaluation: Evaluation) -> str:
 
 def _counted_reading(row: Row, predicted: str) -> str:
     """Return the first category of the reading that the prediction is counted against, "" for none."""
-    firsts = [reading[0] for reading in row.readings if reading]
     if not row.labels.needs:
         return ""
-    return predicted if predicted in firsts else row.labels.needs[0]
+    return predicted if row.accepts(predicted) else row.labels.needs[0]
 
 
 def _exact(row: Row, predicted: Sequence[str]) -> bool:

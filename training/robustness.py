@@ -125,6 +125,4 @@ def _right(classifier: Classifier, rows: Sequence[Row], texts: Sequence[str]) ->
     """Say for each row whether the main category of its text is a right one."""
     main = classifier.decide(texts).main
     names = classifier.decider.categories
-    return [
-        names[int(k)] in {reading[0] for reading in row.readings if reading} for k, row in zip(main, rows, strict=True)
-    ]
+    return [row.accepts(names[int(k)]) for k, row in zip(main, rows, strict=True)]

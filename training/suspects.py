@@ -38,8 +38,7 @@ def find_suspects(rows: Sequence[Row], decisions: Decisions, categories: Sequenc
     found = []
     for i, row in enumerate(rows):
         predicted, confidence = categories[int(decisions.main[i])], float(decisions.confidence[i])
-        right = any(reading[:1] == (predicted,) for reading in row.readings)
-        if confidence > SUSPECT_CONFIDENCE and not right:
+        if confidence > SUSPECT_CONFIDENCE and not row.accepts(predicted):
             found.append(Suspect(row, predicted, confidence))
     return sorted(found, key=lambda suspect: -suspect.confidence)
 
