@@ -124,8 +124,9 @@ class Decider:
         self.inputs = tuple(manifest.inputs)
         self.abstain_below = manifest.abstain_below
         self._taxonomy = taxonomy
-        thresholds = [manifest.thresholds[key] for key in label_keys(manifest.categories, manifest.inputs)]
-        self._thresholds = np.array(thresholds, np.float32)
+        keys = label_keys(manifest.categories, manifest.inputs)
+        self._first_input = len(keys) - len(self.inputs)
+        self._thresholds = np.array([manifest.thresholds[key] for key in keys], np.float32)
         self._confidence = np.array(manifest.confidence, np.float32)
 
     def decide(self, logits: NDArray[np.float32]) -> Decisions:
@@ -168,7 +169,7 @@ class Decider:
 
     def listed_inputs(self, decisions: Decisions, i: int) -> list[str]:
         """Return the listed inputs of prompt i by probability."""
-        first = len(self.categories) + 2
+        first = self._first_input
         scores = decisions.probabilities[i].tolist()
         listed = [k for k in range(len(self.inputs)) if decisions.chosen[i, first + k]]
         listed.sort(key=lambda k: -scores[first + k])
@@ -188,7 +189,7 @@ class Decider:
         decided: NDArray[np.bool_] = (decisions.confidence >= lowest) & ~decisions.none_fits
         return decided
 
-    def prediction(self, decisions: Decisions, i: int, *, truncated: bool, threshold: float | None) -> Prediction:
+    def prediction(self, decisions: Decisions, i: int, *, truncated: bool, decided: bool) -> Prediction:
         """Return the prediction for prompt i.
 
         Parameters
@@ -197,13 +198,12 @@ class Decider:
             From :meth:`decide`, and which of its prompts.
         truncated
             Whether a part of the prompt was left out.
-        threshold
-            Lowest confidence that counts as decided, in [0, 1]; None for the version's own.
+        decided
+            From :meth:`decided`, which says it of all prompts at once.
         """
         values = decisions.probabilities[i].tolist()
         scores = {name: round(values[k], 6) for k, name in enumerate(self.categories)}
-        first = len(self.categories) + 2
-        input_scores = dict(zip(self.inputs, values[first:], strict=True))
+        input_scores = dict(zip(self.inputs, values[self._first_input :], strict=True))
         needs = self.needs(decisions, i)
         inputs = self.listed_inputs(decisions, i)
         confidence = float(decisions.confidence[i])
@@ -218,7 +218,7 @@ class Decider:
             ),
             inputs=tuple({"input": name, "confidence": round(input_scores[name], 6)} for name in inputs),
             task=self._taxonomy.task(main.name, inputs),
-            decided=bool(self.decided(decisions, threshold)[i]),
+            decided=decided,
             truncated=truncated,
             scores=scores,
             model=self.version,

@@ -9,7 +9,7 @@ from typing import Any
 
 from modality.errors import SettingsError
 
-__all__ = ["DEFAULT_CATALOGUE", "MODALITIES", "NONE", "SEVERAL", "Category", "Taxonomy", "label_keys"]
+__all__ = ["DEFAULT_CATALOGUE", "MODALITIES", "NONE", "SEVERAL", "Category", "Taxonomy", "input_key", "label_keys"]
 
 DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.toml")
 MODALITIES = ("text", "image", "audio", "video", "3d", "data")
@@ -17,13 +17,18 @@ NONE = "none"  #: the label of a description that no category fits (rule 11 of t
 SEVERAL = "several"  #: what a model learns beside the labels: that more than one category is needed
 
 
+def input_key(name: str) -> str:
+    """Return the key of an input's label: "image" is the name of a category too."""
+    return f"input:{name}"
+
+
 def label_keys(categories: Sequence[str], inputs: Sequence[str]) -> list[str]:
-    """Return the key of each label of a model, in order; inputs have a prefix, since "image" is a category too.
+    """Return the key of each label of a model, in order.
 
     >>> label_keys(["text"], ["image"])
     ['text', 'none', 'several', 'input:image']
     """
-    return [*categories, NONE, SEVERAL, *(f"input:{name}" for name in inputs)]
+    return [*categories, NONE, SEVERAL, *map(input_key, inputs)]
 
 
 @dataclass(frozen=True)

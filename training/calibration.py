@@ -73,7 +73,7 @@ def fit_confidence(
     logits
         Calibrated, out of fold, shape (n_rows, n_labels).
     right
-        Shape (n_rows,): whether the likeliest category is the main one.
+        Shape (n_rows,): whether the likeliest category is the main one, or that of another honest reading.
     n_categories
         How many of the labels are categories.
     weights

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modality.errors import DataError, LabelError, ModalityError
 from modality.labels import Labels, parse_labels
-from modality.taxonomy import NONE, SEVERAL, Taxonomy, label_keys
+from modality.taxonomy import NONE, SEVERAL, Taxonomy, input_key, label_keys
 
 __all__ = [
     "COLUMNS",
@@ -175,7 +175,7 @@ def label_matrix(rows: Sequence[Row], taxonomy: Taxonomy) -> NDArray[np.bool_]:
     column = {key: k for k, key in enumerate(label_keys(list(taxonomy.categories), taxonomy.inputs))}
     matrix = np.zeros((len(rows), len(column)), np.bool_)
     for i, row in enumerate(rows):
-        names = [*row.labels.needs, *(f"input:{name}" for name in row.labels.inputs)]
+        names = [*row.labels.needs, *map(input_key, row.labels.inputs)]
         matrix[i, [column[name] for name in names]] = True
         matrix[i, column[NONE]] = not row.labels.needs
         matrix[i, column[SEVERAL]] = len(row.labels.needs) > 1

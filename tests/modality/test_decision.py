@@ -25,7 +25,9 @@ def logits(classifier, **values):
 
 
 def predict(decider, row, threshold=None):
-    return decider.prediction(decider.decide(row), 0, truncated=False, threshold=threshold)
+    decisions = decider.decide(row)
+    decided = bool(decider.decided(decisions, threshold)[0])
+    return decider.prediction(decisions, 0, truncated=False, decided=decided)
 
 
 def test_needs_has_the_main_category_first_and_then_those_over_their_threshold(classifier, decider):
