@@ -78,7 +78,8 @@ def train(
     prompts, groups = [row.prompt for row in rows], [row.file for row in rows]
     pipeline, decision_values = fit_all(prompts, labels, main, groups, config=config, progress=progress)
     weights = weights_of(pipeline)
-    n_word_features = len(pipeline.named_steps["features"].transformer_list[0][1].vocabulary_)
+    blocks = dict(pipeline.named_steps["features"].transformer_list)
+    n_word_features = len(blocks["word"].named_steps["count"].vocabulary_)
     rule = fit_decision_rule(rows, labels, decision_values, taxonomy, config)
     manifest = _manifest(rows, weights, n_word_features, taxonomy, config, rule)
     decisions = Decider(manifest, taxonomy).decide(calibrated(decision_values, np.array(manifest.calibration)))
@@ -106,7 +107,7 @@ def weights_of(pipeline: Pipeline) -> Weights:
     estimators = pipeline.named_steps["labels"].estimators_
     return Weights(
         vocabulary=np.concatenate(hashes),
-        idf=np.concatenate([blocks[name].idf_ for name in ("word", "char")]).astype(np.float32),
+        idf=np.concatenate([blocks[name].named_steps["tfidf"].idf_ for name in ("word", "char")]).astype(np.float32),
         coef=np.ascontiguousarray(np.vstack([e.coef_ for e in estimators]).T, np.float32),
         intercept=np.concatenate([e.intercept_ for e in estimators]).astype(np.float32),
     )

@@ -1,9 +1,6 @@
-import numpy as np
 import pytest
 
-from tests.conftest import SMALL
 from training.augmentation import altered, read_carriers
-from training.pipeline import fit
 from training.robustness import PERTURBATIONS
 
 CARRIERS = ["Hello there.", "Thanks!"]
@@ -36,14 +33,3 @@ def test_carriers_are_different_and_none_is_what_robustness_is_measured_with():
             return options[0]
 
     assert before("x", First).endswith(" x")
-
-
-def test_copies_change_the_coefficients_but_not_the_vocabulary():
-    prompts = ["draw a red cat", "draw a red dog", "sing a slow song", "sing a fast song"] * 6
-    labels = np.array([[True, False], [True, False], [False, True], [False, True]] * 6)
-    without = fit(prompts, labels, SMALL.__class__(copies=0.0))
-    with_copies = fit(prompts, labels, SMALL.__class__(copies=1.0))
-    names = [p.named_steps["features"].get_feature_names_out().tolist() for p in (without, with_copies)]
-    assert names[0] == names[1]
-    coefficients = [p.named_steps["labels"].estimators_[0].coef_ for p in (without, with_copies)]
-    assert not np.allclose(*coefficients)
