@@ -99,9 +99,8 @@ class Classifier:
                 where = f"prompt {i}" if len(prompts) > 1 else "prompt"
                 raise PromptError(f"{where} is blank; expected a description of a task")
         decisions = self.decide(prompts)
-        decided = self.decider.decided(decisions, threshold).tolist()
         return [
-            self.decider.prediction(decisions, i, truncated=len(prompt) > MAX_CHARS, decided=decided[i])
+            self.decider.prediction(decisions, i, truncated=len(prompt) > MAX_CHARS, threshold=threshold)
             for i, prompt in enumerate(prompts)
         ]
 

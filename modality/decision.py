@@ -12,9 +12,9 @@
 * *decided* is false below the abstention threshold, and where ``none`` reaches its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,7 @@ from modality.taxonomy import Taxonomy, label_keys
 __all__ = ["Decider", "Decisions", "Prediction"]
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What the model says of one prompt.
 
     Attributes
@@ -68,18 +67,7 @@ class Prediction:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the prediction as JSON-ready objects, keys in the documented order."""
-        return {
-            "category": self.category,
-            "confidence": self.confidence,
-            "modality": self.modality,
-            "needs": list(self.needs),
-            "inputs": list(self.inputs),
-            "task": self.task,
-            "decided": self.decided,
-            "truncated": self.truncated,
-            "scores": dict(self.scores),
-            "model": self.model,
-        }
+        return self._asdict()
 
 
 @dataclass(frozen=True)
@@ -89,20 +77,20 @@ class Decisions:
     Attributes
     ----------
     probabilities
-        float32, shape (n_prompts, n_labels).
+        float64, shape (n_prompts, n_labels), to the six decimals that are shown.
     main
         int64, shape (n_prompts,): index of the main category.
     confidence
-        float32, shape (n_prompts,).
+        float64, shape (n_prompts,), to six decimals.
     chosen
         bool, shape (n_prompts, n_labels): categories and inputs that are listed.
     none_fits
         bool, shape (n_prompts,): whether no category fits.
     """
 
-    probabilities: NDArray[np.float32]
+    probabilities: NDArray[np.float64]
     main: NDArray[np.int64]
-    confidence: NDArray[np.float32]
+    confidence: NDArray[np.float64]
     chosen: NDArray[np.bool_]
     none_fits: NDArray[np.bool_]
 
@@ -126,7 +114,7 @@ class Decider:
         self._taxonomy = taxonomy
         keys = label_keys(manifest.categories, manifest.inputs)
         self._first_input = len(keys) - len(self.inputs)
-        self._thresholds = np.array([manifest.thresholds[key] for key in keys], np.float32)
+        self._thresholds = np.array([manifest.thresholds[key] for key in keys], np.float64)
         self._confidence = np.array(manifest.confidence, np.float32)
 
     def decide(self, logits: NDArray[np.float32]) -> Decisions:
@@ -141,9 +129,9 @@ class Decider:
         n_categories = len(self.categories)
         chosen = np.empty((n, n_labels), np.bool_)
         decisions = Decisions(
-            probabilities=np.empty((n, n_labels), np.float32),
+            probabilities=np.empty((n, n_labels), np.float64),
             main=np.empty(n, np.int64),
-            confidence=np.empty(n, np.float32),
+            confidence=np.empty(n, np.float64),
             chosen=chosen,
             none_fits=chosen[:, n_categories],
         )
@@ -162,18 +150,23 @@ class Decider:
     def needs(self, decisions: Decisions, i: int) -> list[str]:
         """Return the listed categories of prompt i: the main one, then the others by probability."""
         main = int(decisions.main[i])
-        scores = decisions.probabilities[i].tolist()
-        others = [k for k in range(len(self.categories)) if k != main and decisions.chosen[i, k]]
-        others.sort(key=lambda k: -scores[k])
+        listed = decisions.chosen[i, : len(self.categories)].tolist()
+        listed[main] = False
+        others = self._by_probability(listed, decisions.probabilities[i]) if True in listed else []
         return [self.categories[k] for k in (main, *others)]
 
     def listed_inputs(self, decisions: Decisions, i: int) -> list[str]:
         """Return the listed inputs of prompt i by probability."""
-        first = self._first_input
-        scores = decisions.probabilities[i].tolist()
-        listed = [k for k in range(len(self.inputs)) if decisions.chosen[i, first + k]]
-        listed.sort(key=lambda k: -scores[first + k])
-        return [self.inputs[k] for k in listed]
+        listed = decisions.chosen[i, self._first_input :].tolist()
+        if True not in listed:
+            return []
+        found = self._by_probability(listed, decisions.probabilities[i, self._first_input :])
+        return [self.inputs[k] for k in found]
+
+    @staticmethod
+    def _by_probability(listed: Sequence[bool], probabilities: NDArray[np.float64]) -> list[int]:
+        """Return which are listed, the likeliest first."""
+        return sorted((k for k, is_listed in enumerate(listed) if is_listed), key=lambda k: -float(probabilities[k]))
 
     def decided(self, decisions: Decisions, threshold: float | None = None) -> NDArray[np.bool_]:
         """Say for each prompt whether it is decided.
@@ -189,7 +182,9 @@ class Decider:
         decided: NDArray[np.bool_] = (decisions.confidence >= lowest) & ~decisions.none_fits
         return decided
 
-    def prediction(self, decisions: Decisions, i: int, *, truncated: bool, decided: bool) -> Prediction:
+    def prediction(
+        self, decisions: Decisions, i: int, *, truncated: bool, threshold: float | None = None
+    ) -> Prediction:
         """Return the prediction for prompt i.
 
         Parameters
@@ -198,27 +193,31 @@ class Decider:
             From :meth:`decide`, and which of its prompts.
         truncated
             Whether a part of the prompt was left out.
-        decided
-            From :meth:`decided`, which says it of all prompts at once.
+        threshold
+            As for :meth:`decided`.
         """
         values = decisions.probabilities[i].tolist()
-        scores = {name: round(values[k], 6) for k, name in enumerate(self.categories)}
-        input_scores = dict(zip(self.inputs, values[self._first_input :], strict=True))
         needs = self.needs(decisions, i)
         inputs = self.listed_inputs(decisions, i)
         confidence = float(decisions.confidence[i])
+        lowest = self.abstain_below if threshold is None else threshold
+        scores = dict(zip(self.categories, values, strict=False))
         main = self._taxonomy.categories[needs[0]]
         return Prediction(
             category=main.name,
-            confidence=round(confidence, 6),
+            confidence=confidence,
             modality=main.modality,
             needs=tuple(
-                {"category": name, "confidence": scores[name], "tools": list(self._taxonomy.categories[name].tools)}
-                for name in needs
+                [
+                    {"category": name, "confidence": scores[name], "tools": self._taxonomy.categories[name].tools}
+                    for name in needs
+                ]
             ),
-            inputs=tuple({"input": name, "confidence": round(input_scores[name], 6)} for name in inputs),
+            inputs=tuple(
+                [{"input": name, "confidence": values[self._first_input + self.inputs.index(name)]} for name in inputs]
+            ),
             task=self._taxonomy.task(main.name, inputs),
-            decided=decided,
+            decided=confidence >= lowest and not decisions.none_fits[i],
             truncated=truncated,
             scores=scores,
             model=self.version,

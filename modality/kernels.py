@@ -15,7 +15,8 @@ How
 ---
 *Rows.* ``rows[g]`` holds ``idf_g * w_gj`` for each label j, and ``idf_g ** 2`` after the last label, so
 that one pass over the n-grams accumulates numerators and squared norms together. A row is padded to a
-multiple of 16 float32 (one cache line).
+multiple of ``LANES`` float32. Features are numbered by frequency, the commonest first, so that the rows
+and the counters that nearly every prompt touches lie together in the processor's cache.
 
 *Lookup.* An n-gram is never built as a string. A polynomial hash over its code points, modulo 2**64,
 goes through an open-addressing table whose entries pack a 42-bit tag and a 22-bit feature id.
@@ -23,28 +24,52 @@ Training refuses a vocabulary in which two n-grams share a hash.
 
 *Chunk memo.* ``char_wb`` n-grams never cross white space, so all that a white-space-free chunk of bytes
 contributes, except word bigrams that cross its border, is a function of its bytes. The memo maps a
-chunk to its feature ids and their summed rows. Entries are compared byte by byte, so that a crafted
-hash collision cannot make one prompt answer for another. The memo is bounded and emptied when full.
+chunk to its feature ids and their summed rows. It is a cache of fixed size with two places for each
+hash, as a processor's: of the two, the one that was not met again gives way. A chunk's whole record lies
+in one piece of memory. Chunks are compared byte by byte, so that a crafted hash collision cannot make
+one prompt answer for another.
 
 *Repeats.* Summing rows counts a repeated n-gram linearly; afterwards ``tf(c) - c`` times its row corrects
 the numerator and ``tf(c)**2 - c`` times its squared idf the norm. Large counts would cancel in float32,
 so above ``EXACT_ABOVE`` the sums are made again from the counts.
+
+*Waiting.* What takes time is not arithmetic but waiting for memory: the table and the memo are larger than a
+processor's fast cache. A prompt is therefore read in passes (all its chunks, then their records, then the
+pairs of words between them), and each pass asks in advance for what the next one reads.
+
+*Addresses.* A kernel that takes thirty arrays spends more time on taking them than on a short prompt.
+Arrays therefore come as addresses: the model's and a thread's arrays are named once, in two small tables
+(:func:`model_table`, :func:`scratch_table`), and every kernel takes whole numbers alone. The caller keeps
+the arrays alive.
 
 Lower-casing follows ``str.lower``, including the final sigma and U+0130, through tables made from the
 running Python's own Unicode data (:mod:`modality.unicode_tables`).
 """
 
 # mypy cannot see through numba's decorators; the typed face of this file is modality.scorer.
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
-from numba.core import types
+from numba import carray, njit  # type: ignore[attr-defined]
+from numba.core import cgutils, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-__all__ = ["CASED", "CASE_IGNORABLE", "SPACE", "WORD", "build_table", "decide", "score"]
+__all__ = [
+    "CASED",
+    "CASE_IGNORABLE",
+    "SPACE",
+    "WORD",
+    "address",
+    "build_table",
+    "decide",
+    "model_table",
+    "new_memo",
+    "score",
+    "scratch_table",
+]
 
 WORD, SPACE, CASED, CASE_IGNORABLE = 1, 2, 4, 8  #: bits of a code point's class
 
@@ -62,9 +87,19 @@ ID_MASK = np.uint64((1 << ID_BITS) - 1)
 TAG_MASK = np.uint64(((1 << 64) - 1) ^ ((1 << ID_BITS) - 1))
 _0, _1, _29, _32 = (np.uint64(n) for n in (0, 1, 29, 32))
 
-MAX_MEMO_BYTES = 48  #: longer chunks are rarely words and are scored without the memo
 EXACT_ABOVE = 24  #: counts above this are summed again, since float32 would cancel
-LANES = 16  #: float32 in a cache line
+LANES = 8  #: float32 that are added at once
+
+# A record of the memo, in 4-byte words: a header, the chunk's bytes, two summed rows, the feature ids.
+# Chunks that do not fit are rarely words and are scored without the memo.
+HASH, FIRST, LAST = 0, 1, 2  # in 8-byte words: of the chunk, of its first and of its last word
+LENGTH, N_IDS, N_WORDS, HAS_WORD, N_NGRAMS, USED = 6, 7, 8, 9, 10, 11
+CHUNK_AT, MAX_MEMO_BYTES = 12, 48
+SUMS_AT = CHUNK_AT + MAX_MEMO_BYTES // 4
+MAX_MEMO_IDS = 56
+RECORD_MULTIPLE = 16  #: 4-byte words in a cache line
+RECORD_LINES = 6  #: of a record that are asked for in advance: the rest is the ids of longer chunks
+AHEAD = 8  #: chunks whose records are asked for in advance
 
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -82,7 +117,7 @@ def _kernel(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
 
 def _vector_pointer(builder: Any, data: Any, offset: Any) -> tuple[Any, Any]:
-    """Return a pointer to 16 float32 at ``data[offset]`` and their vector type."""
+    """Return a pointer to ``LANES`` float32 at ``data[offset]`` and their vector type."""
     vector = ir.VectorType(ir.FloatType(), LANES)
     return builder.bitcast(builder.gep(data, [offset]), vector.as_pointer()), vector
 
@@ -90,7 +125,7 @@ def _vector_pointer(builder: Any, data: Any, offset: Any) -> tuple[Any, Any]:
 # numba compiles short fixed loops over float32 to scalar code, hence the two vector operations by hand.
 @intrinsic
 def _add_lanes(typing_context: Any, into: Any, into_at: Any, row: Any, row_at: Any) -> Any:
-    """``into.flat[into_at:+16] += row.flat[row_at:+16]``."""
+    """``into.flat[into_at:+LANES] += row.flat[row_at:+LANES]``."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         target = context.make_array(signature.args[0])(context, builder, args[0])
@@ -106,7 +141,7 @@ def _add_lanes(typing_context: Any, into: Any, into_at: Any, row: Any, row_at: A
 
 @intrinsic
 def _add_scaled_lanes(typing_context: Any, into: Any, into_at: Any, row: Any, row_at: Any, weight: Any) -> Any:
-    """``into.flat[into_at:+16] += weight * row.flat[row_at:+16]``."""
+    """``into.flat[into_at:+LANES] += weight * row.flat[row_at:+LANES]``."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         target = context.make_array(signature.args[0])(context, builder, args[0])
@@ -122,6 +157,127 @@ def _add_scaled_lanes(typing_context: Any, into: Any, into_at: Any, row: Any, ro
         return context.get_dummy_value()
 
     return types.void(into, into_at, row, row_at, types.float32), generate
+
+
+@intrinsic
+def _pointer(typing_context: Any, address: Any) -> Any:
+    """Return an address as the pointer that :func:`numba.carray` takes."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), generate
+
+
+@intrinsic
+def _prefetch(typing_context: Any, array: Any, at: Any) -> Any:
+    """Ask for the cache line of ``array.flat[at]``, without waiting for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        byte_pointer = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+            builder.module, ir.FunctionType(ir.VoidType(), [byte_pointer, number, number, number]), "llvm.prefetch.p0"
+        )
+        where = builder.bitcast(builder.gep(data, [args[1]]), byte_pointer)
+        # To be read, kept in every level of the cache, data.
+        builder.call(function, [where, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, at), generate
+
+
+def address(array: NDArray[Any]) -> int:
+    """Return where a contiguous array begins."""
+    assert array.flags.c_contiguous
+    return int(array.__array_interface__["data"][0])
+
+
+def model_table(
+    unicode_tables: tuple[NDArray[np.uint32], NDArray[np.uint8]],
+    table: NDArray[np.uint64],
+    rows: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    log_tf: NDArray[np.float32],
+    n_word_features: int,
+    ngrams: Sequence[int],
+) -> NDArray[np.int64]:
+    """Return a model's arrays as addresses and sizes; the caller keeps them alive.
+
+    Parameters
+    ----------
+    unicode_tables
+        (lower, classes): for each code point its lower case (uint32) and its class bits (uint8).
+    table
+        From :func:`build_table`; its length is a power of two.
+    rows
+        Shape (n_features, width): see the module's docstring.
+    bias
+        Shape (n_labels,).
+    log_tf
+        ``log_tf[c]`` is ``1 + ln(c)``.
+    n_word_features
+        How many of the features are words.
+    ngrams
+        Longest word n-gram, shortest and longest character n-gram.
+    """
+    lower, classes = unicode_tables
+    n_features, width = rows.shape
+    return np.array(
+        [
+            *(address(array) for array in (lower, classes, table, rows, bias, log_tf)),
+            *(len(table), n_features, width, len(bias), len(log_tf), n_word_features),
+            *ngrams,
+        ],
+        np.int64,
+    )
+
+
+def scratch_table(
+    points: NDArray[np.uint32],
+    ids: NDArray[np.int32],
+    hashes: NDArray[np.uint64],
+    chunks: NDArray[np.int64],
+    chunk_hashes: NDArray[np.uint64],
+    seen: NDArray[np.int32],
+    touched: NDArray[np.int32],
+    repeated: NDArray[np.int32],
+    sums: NDArray[np.float32],
+    memo: NDArray[np.uint32],
+) -> NDArray[np.int64]:
+    """Return one thread's arrays as addresses and sizes; the caller keeps them alive.
+
+    Parameters
+    ----------
+    points, chunks, chunk_hashes
+        Long enough for the longest prompt's code points, and for the bounds and the hashes of its chunks.
+    ids, hashes, touched, repeated
+        Long enough for all its n-grams.
+    seen
+        Shape (n_features,): zero for every feature, before and after.
+    sums
+        Shape (2, width).
+    memo
+        From :func:`new_memo`.
+    """
+    arrays = (points, ids, hashes, chunks, chunk_hashes, seen, touched, repeated, sums, memo)
+    sizes = (len(points), len(ids), len(chunks), *memo.shape)
+    return np.array([*(address(array) for array in arrays), *sizes], np.int64)
+
+
+def new_memo(n_chunks: int, width: int) -> NDArray[np.uint32]:
+    """Return an empty memo.
+
+    Parameters
+    ----------
+    n_chunks
+        How many chunks it holds, a power of two.
+    width
+        Of a row.
+    """
+    n_words = SUMS_AT + 2 * width + MAX_MEMO_IDS
+    return np.zeros((n_chunks, -(-n_words // RECORD_MULTIPLE) * RECORD_MULTIPLE), np.uint32)
 
 
 @_kernel(inline="always")
@@ -151,9 +307,8 @@ def _bigram(first, second):  # type: ignore[no-untyped-def]
 
 @_kernel(inline="always")
 def _lookup(table, h):  # type: ignore[no-untyped-def]
-    """Return the feature id of a hash, -1 if it is not in the vocabulary."""
+    """Return the feature id of a mixed hash, -1 if it is not in the vocabulary."""
     mask = np.uint64(table.shape[0] - 1)
-    h = _mix(h)
     tag = h & TAG_MASK
     slot = h & mask
     while True:
@@ -163,6 +318,31 @@ def _lookup(table, h):  # type: ignore[no-untyped-def]
         if (entry & TAG_MASK) == tag:
             return np.int64(entry & ID_MASK) - 1
         slot = (slot + _1) & mask
+
+
+@_kernel(inline="always")
+def _note(h, hashes, n, table):  # type: ignore[no-untyped-def]
+    """Write an n-gram's hash, mixed, to ``hashes[n]``, and ask for its place in the table."""
+    h = _mix(h)
+    hashes[n] = h
+    _prefetch(table, np.int64(h & np.uint64(table.shape[0] - 1)))  # type: ignore[call-arg]
+    return n + 1
+
+
+@_kernel(inline="always")
+def _find(hashes, n, table, ids, rows, seen):  # type: ignore[no-untyped-def]
+    """Write the feature ids of noted n-grams to ``ids``, and ask for their rows; return how many are known."""
+    width = rows.shape[1]
+    n_ids = 0
+    for j in range(n):
+        f = _lookup(table, hashes[j])
+        if f >= 0:
+            ids[n_ids] = f
+            n_ids += 1
+            _prefetch(seen, f)  # type: ignore[call-arg]
+            _prefetch(rows, f * width)
+            _prefetch(rows, f * width + width - 1)
+    return n_ids
 
 
 @_kernel()
@@ -241,18 +421,17 @@ def _lower_sigma(classes, points, first, end):  # type: ignore[no-untyped-def]
 
 
 @_kernel()
-def _read_chunk(buffer, start, end, lower, classes, table, ngrams, points, ids):  # type: ignore[no-untyped-def]
-    """Write the feature ids of one chunk to ``ids``, words first.
+def _read_chunk(buffer, start, end, lower, classes, table, ngrams, points, hashes):  # type: ignore[no-untyped-def]
+    """Write the mixed hashes of one chunk's n-grams to ``hashes``.
 
-    Returns (n_ids, n_words, first word's hash, last word's hash, n_ngrams), where n_ngrams counts the
-    unknown ones too. ``ngrams`` is (longest word n-gram, shortest and longest character n-gram).
+    Returns (n_ngrams, n_words, first word's hash, last word's hash). ``ngrams`` is (longest word n-gram,
+    shortest and longest character n-gram).
     """
     max_words, shortest, longest = ngrams
     n = _decode_lower(buffer, start, end, lower, classes, points, 1)
     points[0] = 32
     points[n] = 32
     n += 1
-    n_ids = 0
     n_words = 0
     n_ngrams = 0
     first_hash = _0
@@ -268,19 +447,11 @@ def _read_chunk(buffer, start, end, lower, classes, table, ngrams, points, ids):
             h = h * MULTIPLIER + np.uint64(points[i])
             i += 1
         if i - begin >= 2:  # scikit-learn's token_pattern: at least two word characters
-            f = _lookup(table, h)
-            n_ngrams += 1
-            if f >= 0:
-                ids[n_ids] = f
-                n_ids += 1
+            n_ngrams = _note(h, hashes, n_ngrams, table)
             if n_words == 0:
                 first_hash = h
             elif max_words > 1:
-                f = _lookup(table, _bigram(last_hash, h))
-                n_ngrams += 1
-                if f >= 0:
-                    ids[n_ids] = f
-                    n_ids += 1
+                n_ngrams = _note(_bigram(last_hash, h), hashes, n_ngrams, table)
             last_hash = h
             n_words += 1
     i = 1
@@ -301,24 +472,16 @@ def _read_chunk(buffer, start, end, lower, classes, table, ngrams, points, ids):
             for q in range(room):
                 h = h * MULTIPLIER + np.uint64(points[p + q])
                 if q + 1 >= shortest:
-                    f = _lookup(table, h)
-                    n_ngrams += 1
-                    if f >= 0:
-                        ids[n_ids] = f
-                        n_ids += 1
+                    n_ngrams = _note(h, hashes, n_ngrams, table)
         if e + 2 - i < shortest:  # a word shorter than every n-gram counts once, whole
             h = CHAR_SEED
             for p in range(i - 1, e + 1):
                 h = h * MULTIPLIER + np.uint64(points[p])
-            f = _lookup(table, h)
-            n_ngrams += 1
-            if f >= 0:
-                ids[n_ids] = f
-                n_ids += 1
+            n_ngrams = _note(h, hashes, n_ngrams, table)
         points[i - 1] = before
         points[e] = after
         i = e
-    return n_ids, n_words, first_hash, last_hash, n_ngrams
+    return n_ngrams, n_words, first_hash, last_hash
 
 
 @_kernel(inline="always")
@@ -326,41 +489,63 @@ def _is_space(c):  # type: ignore[no-untyped-def]
     return c == 32 or (9 <= c <= 13) or (28 <= c <= 31)
 
 
+@_kernel(inline="always")
+def _ask_for_record(memo32, place):  # type: ignore[no-untyped-def]
+    """Ask for the lines of the first of a chunk's two places."""
+    for k in range(0, RECORD_LINES * RECORD_MULTIPLE, RECORD_MULTIPLE):
+        _prefetch(memo32, place + k)  # type: ignore[call-arg]
+
+
 @_kernel()
-def score(buffer, offsets, begin, end, tables, model, scratch, memo, logits, counts):  # type: ignore[no-untyped-def]
+def score(buffer_at, offsets_at, begin, end, model_at, scratch_at, logits_at, counts_at):  # type: ignore[no-untyped-def]
     """Score prompts ``begin`` to ``end``, whose UTF-8 bytes are ``buffer[offsets[i]:offsets[i + 1]]``.
 
     Parameters
     ----------
-    buffer, offsets, begin, end
-        uint8 and int64 arrays, and which prompts.
-    tables
-        (lower, classes): for each code point its lower case (uint32) and its class bits (uint8).
-    model
-        (table, rows, n_word_features, bias, log_tf, ngrams): see the module's docstring; ``log_tf[c]`` is
-        ``1 + ln(c)`` in float32.
-    scratch
-        (points, ids, seen, touched, repeated, sums): buffers of one thread, long enough for its longest
-        prompt; ``seen`` is zero for every feature, before and after.
-    memo
-        (keys, entries, bytes, bounds, facts, hashes, sums, pool, state): the chunk memo of one thread.
-    logits
-        float32 of shape (n_prompts, n_labels), written: log-odds.
-    counts
-        int64 of shape (n_prompts, 2), written: all n-grams, and those in the vocabulary.
+    buffer_at, offsets_at
+        Addresses of uint8, and of int64.
+    begin, end
+        Which prompts.
+    model_at, scratch_at
+        Addresses of what :func:`model_table` and :func:`scratch_table` return; each thread has its own scratch.
+    logits_at
+        Address of float32 of shape (n_prompts, n_labels), written: log-odds.
+    counts_at
+        Address of int64 of shape (n_prompts, 2), written: all n-grams, and those in the vocabulary.
     """
-    lower, classes = tables
-    table, rows, n_word_features, bias, log_tf, ngrams = model
-    points, ids, seen, touched, repeated, sums = scratch
-    keys, entries, chunk_bytes, bounds, facts, hashes, chunk_sums, pool, state = memo
-    width = rows.shape[1]
-    n_labels = logits.shape[1]
-    mask = np.uint64(keys.shape[0] - 1)
+    n_points = 0x110000
+    offsets = carray(_pointer(offsets_at), (end + 1,), np.int64)  # type: ignore[call-arg]
+    buffer = carray(_pointer(buffer_at), (offsets[end],), np.uint8)
+    m = carray(_pointer(model_at), (15,), np.int64)
+    width, n_labels, n_word_features = m[8], m[9], m[11]
+    lower = carray(_pointer(m[0]), (n_points,), np.uint32)
+    classes = carray(_pointer(m[1]), (n_points,), np.uint8)
+    table = carray(_pointer(m[2]), (m[6],), np.uint64)
+    rows = carray(_pointer(m[3]), (m[7], width), np.float32)
+    bias = carray(_pointer(m[4]), (n_labels,), np.float32)
+    log_tf = carray(_pointer(m[5]), (m[10],), np.float32)
+    ngrams = (m[12], m[13], m[14])
+    w = carray(_pointer(scratch_at), (15,), np.int64)
+    points = carray(_pointer(w[0]), (w[10],), np.uint32)
+    ids = carray(_pointer(w[1]), (w[11],), np.int32)
+    hashes = carray(_pointer(w[2]), (w[11],), np.uint64)
+    chunks = carray(_pointer(w[3]), (w[12],), np.int64)
+    chunk_hashes = carray(_pointer(w[4]), (w[12],), np.uint64)
+    seen = carray(_pointer(w[5]), (m[7],), np.int32)
+    touched = carray(_pointer(w[6]), (w[11],), np.int32)
+    repeated = carray(_pointer(w[7]), (w[11],), np.int32)
+    sums = carray(_pointer(w[8]), (2, width), np.float32)
+    n_records, stride = w[13], w[14]
+    memo32 = carray(_pointer(w[9]), (n_records * stride,), np.uint32)
+    memo64 = carray(_pointer(w[9]), (n_records * stride // 2,), np.uint64)
+    memo8 = carray(_pointer(w[9]), (n_records * stride * 4,), np.uint8)
+    memo_sums = carray(_pointer(w[9]), (n_records * stride,), np.float32)
+    logits = carray(_pointer(logits_at), (end, n_labels), np.float32)
+    counts = carray(_pointer(counts_at), (end, 2), np.int64)
+    mask = np.uint64(n_records - 2)  # the even places
     word_sum = sums[0]
     char_sum = sums[1]
     for d in range(begin, end):
-        b = np.int64(offsets[d])
-        stop = np.int64(offsets[d + 1])
         sums[:] = 0
         n_touched = 0
         n_repeated = 0
@@ -368,12 +553,15 @@ def score(buffer, offsets, begin, end, tables, model, scratch, memo, logits, cou
         n_known = 0
         last_hash = _0
         any_word = False
+        # The chunks: where each begins and ends, and its hash.
+        n_chunks = 0
+        b = offsets[d]
+        stop = offsets[d + 1]
         while b < stop:
-            c = buffer[b]
-            if _is_space(c):
+            if _is_space(buffer[b]):
                 b += 1
                 continue
-            s = b
+            chunks[n_chunks] = b
             h = CHUNK_SEED
             while b < stop:
                 c = buffer[b]
@@ -381,82 +569,93 @@ def score(buffer, offsets, begin, end, tables, model, scratch, memo, logits, cou
                     break
                 h = h * MULTIPLIER + np.uint64(c)
                 b += 1
-            length = b - s
-            entry = np.int64(-1)
+            chunks[n_chunks + 1] = b
+            h = _mix(h)
+            chunk_hashes[n_chunks] = h
+            if n_chunks < 2 * AHEAD:
+                _ask_for_record(memo32, np.int64(h & mask) * stride)
+            n_chunks += 2
+        # Their records; the pairs of words between them are noted.
+        n_pairs = 0
+        for i in range(0, n_chunks, 2):
+            if i + 2 * AHEAD < n_chunks:
+                _ask_for_record(memo32, np.int64(chunk_hashes[i + 2 * AHEAD] & mask) * stride)
+            s = chunks[i]
+            h = chunk_hashes[i]
+            length = chunks[i + 1] - s
+            record = np.int64(-1)
             if length <= MAX_MEMO_BYTES:
-                if state[0] == bounds.shape[0] or state[1] + 8 * MAX_MEMO_BYTES * 6 > pool.shape[0]:
-                    entries[:] = -1
-                    state[0] = 0
-                    state[1] = 0
-                h = _mix(h)
-                slot = h & mask
-                while entries[slot] >= 0:
-                    e = entries[slot]
-                    if keys[slot] == h and facts[e, 3] == length:
+                place = np.int64(h & mask) * stride
+                for _way in range(2):
+                    if memo64[place // 2 + HASH] == h and memo32[place + LENGTH] == length:
                         k = 0
-                        while k < length and chunk_bytes[e, k] == buffer[s + k]:
+                        while k < length and memo8[4 * (place + CHUNK_AT) + k] == buffer[s + k]:
                             k += 1
                         if k == length:
-                            entry = np.int64(e)
+                            record = place
                             break
-                    slot = (slot + _1) & mask
-                if entry < 0:
-                    entry = state[0]
-                    n_ids, n_words, first, last, n = _read_chunk(
-                        buffer, s, b, lower, classes, table, ngrams, points, ids
-                    )
-                    at = state[1]
-                    for k in range(length):
-                        chunk_bytes[entry, k] = buffer[s + k]
-                    chunk_sums[entry, :] = 0
-                    flat = entry * 2 * width
-                    has_word_feature = 0
-                    for j in range(n_ids):
-                        f = ids[j]
-                        pool[at + j] = f
-                        if f < n_word_features:
-                            has_word_feature = 1
-                            _add_row(chunk_sums, flat, rows, np.int64(f) * width, width)
-                        else:
-                            _add_row(chunk_sums, flat + width, rows, np.int64(f) * width, width)
-                    bounds[entry, 0] = at
-                    bounds[entry, 1] = at + n_ids
-                    facts[entry, 0] = n_words
-                    facts[entry, 1] = has_word_feature
-                    facts[entry, 2] = n
-                    facts[entry, 3] = length
-                    hashes[entry, 0] = first
-                    hashes[entry, 1] = last
-                    keys[slot] = h
-                    entries[slot] = entry
-                    state[0] += 1
-                    state[1] = at + n_ids
-            if entry >= 0:
-                nt = np.uint64(n_touched)  # unsigned, so that numba leaves out its wrap-around code
-                nr = np.uint64(n_repeated)
-                for j in range(np.uint64(bounds[entry, 0]), np.uint64(bounds[entry, 1])):
-                    f = np.uint32(pool[j])
-                    before = seen[f]
-                    seen[f] = before + 1
-                    touched[nt] = f
-                    nt += np.uint64(before == 0)
-                    repeated[nr] = f
-                    nr += np.uint64(before == 1)
-                n_touched = np.int64(nt)  # type: ignore[assignment]
-                n_repeated = np.int64(nr)  # type: ignore[assignment]
-                flat = entry * 2 * width
-                if facts[entry, 1]:
-                    _add_row(word_sum, 0, chunk_sums, flat, width)
-                _add_row(char_sum, 0, chunk_sums, flat + width, width)
-                n_words = facts[entry, 0]
-                first = hashes[entry, 0]
-                last = hashes[entry, 1]
-                n_ngrams += facts[entry, 2]
-                n_known += bounds[entry, 1] - bounds[entry, 0]
-            else:
-                n_ids, n_words, first, last, n = _read_chunk(buffer, s, b, lower, classes, table, ngrams, points, ids)
+                    place += stride
+                if record >= 0:
+                    memo32[record + USED] = 1
+                    n_words = np.int64(memo32[record + N_WORDS])
+                    first = memo64[record // 2 + FIRST]
+                    last = memo64[record // 2 + LAST]
+                    n_ngrams += memo32[record + N_NGRAMS]
+                    n_ids = np.int64(memo32[record + N_IDS])
+                    if memo32[record + HAS_WORD]:
+                        _add_row(word_sum, 0, memo_sums, record + SUMS_AT, width)
+                    _add_row(char_sum, 0, memo_sums, record + SUMS_AT + width, width)
+                    at = record + SUMS_AT + 2 * width
+                    nt = np.uint64(n_touched)  # unsigned, so that numba leaves out its wrap-around code
+                    nr = np.uint64(n_repeated)
+                    for j in range(np.uint64(at), np.uint64(at + n_ids)):
+                        f = memo32[j]
+                        before = seen[f]
+                        seen[f] = before + 1
+                        touched[nt] = f
+                        nt += np.uint64(before == 0)
+                        repeated[nr] = f
+                        nr += np.uint64(before == 1)
+                    n_touched = np.int64(nt)
+                    n_repeated = np.int64(nr)
+                    n_known += n_ids
+            if record < 0:
+                n, n_words, first, last = _read_chunk(
+                    buffer, s, s + length, lower, classes, table, ngrams, points, hashes
+                )
+                n_ids = _find(hashes, n, table, ids, rows, seen)
                 n_ngrams += n
                 n_known += n_ids
+                kept = np.int64(-1)
+                if length <= MAX_MEMO_BYTES and n_ids <= MAX_MEMO_IDS:
+                    kept = np.int64(h & mask) * stride
+                    if memo32[kept + USED]:
+                        memo32[kept + USED] = 0
+                        kept += stride
+                    memo64[kept // 2 + HASH] = h
+                    memo64[kept // 2 + FIRST] = first
+                    memo64[kept // 2 + LAST] = last
+                    memo32[kept + LENGTH] = length
+                    memo32[kept + N_IDS] = n_ids
+                    memo32[kept + N_WORDS] = n_words
+                    memo32[kept + N_NGRAMS] = n
+                    memo32[kept + HAS_WORD] = 0
+                    memo32[kept + USED] = 0
+                    for k in range(length):
+                        memo8[4 * (kept + CHUNK_AT) + k] = buffer[s + k]
+                    for k in range(2 * width):
+                        memo_sums[kept + SUMS_AT + k] = 0
+                    at = kept + SUMS_AT
+                    for j in range(n_ids):
+                        f = np.uint32(ids[j])
+                        memo32[at + 2 * width + j] = f
+                        if f < n_word_features:
+                            memo32[kept + HAS_WORD] = 1
+                            _add_row(memo_sums, at, rows, np.int64(f) * width, width)
+                        else:
+                            _add_row(memo_sums, at + width, rows, np.int64(f) * width, width)
+                    _add_row(word_sum, 0, memo_sums, at, width)
+                    _add_row(char_sum, 0, memo_sums, at + width, width)
                 for j in range(n_ids):
                     f = np.uint32(ids[j])
                     before = seen[f]
@@ -465,30 +664,37 @@ def score(buffer, offsets, begin, end, tables, model, scratch, memo, logits, cou
                     n_touched += before == 0
                     repeated[n_repeated] = f
                     n_repeated += before == 1
-                    if f < n_word_features:
-                        _add_row(word_sum, 0, rows, np.int64(f) * width, width)
-                    else:
-                        _add_row(char_sum, 0, rows, np.int64(f) * width, width)
+                    if kept < 0:
+                        if f < n_word_features:
+                            _add_row(word_sum, 0, rows, np.int64(f) * width, width)
+                        else:
+                            _add_row(char_sum, 0, rows, np.int64(f) * width, width)
             if n_words > 0:
                 if any_word and ngrams[0] > 1:
-                    n_ngrams += 1
-                    f = _lookup(table, _bigram(last_hash, first))
-                    if f >= 0:
-                        n_known += 1
-                        before = seen[f]
-                        seen[f] = before + 1
-                        touched[n_touched] = f
-                        n_touched += before == 0
-                        repeated[n_repeated] = f
-                        n_repeated += before == 1
-                        _add_row(word_sum, 0, rows, np.int64(f) * width, width)
+                    # A chunk's own hash is not needed any more; there are fewer pairs than chunks.
+                    n_pairs = _note(_bigram(last_hash, first), chunk_hashes, n_pairs, table)
                 last_hash = last
                 any_word = True
+        n_ids = _find(chunk_hashes, n_pairs, table, ids, rows, seen)
+        n_ngrams += n_pairs
+        n_known += n_ids
+        for j in range(n_ids):
+            f = np.uint32(ids[j])
+            before = seen[f]
+            seen[f] = before + 1
+            touched[n_touched] = f
+            n_touched += before == 0
+            repeated[n_repeated] = f
+            n_repeated += before == 1
+            _add_row(word_sum, 0, rows, np.int64(f) * width, width)
         most = 0
         for j in range(n_repeated):
             most = max(most, seen[repeated[j]])
         if most <= EXACT_ABOVE:
             for j in range(n_repeated):
+                if j + AHEAD < n_repeated:
+                    _prefetch(rows, np.int64(repeated[j + AHEAD]) * width)
+                    _prefetch(rows, np.int64(repeated[j + AHEAD]) * width + width - 1)
                 f = np.int64(repeated[j])
                 count = seen[f]
                 tf = log_tf[count]
@@ -524,6 +730,12 @@ def score(buffer, offsets, begin, end, tables, model, scratch, memo, logits, cou
         counts[d, 1] = n_known
 
 
+@_kernel(inline="always")
+def _rounded(p):  # type: ignore[no-untyped-def]
+    """Return the six decimals that are shown, so that what is decided can be checked on what is shown."""
+    return np.rint(p * 1e6) / 1e6
+
+
 @_kernel()
 def decide(logits, n_categories, thresholds, confidence, probabilities, main, certainty, chosen):  # type: ignore[no-untyped-def]
     """Turn log-odds into decisions; the rule is told in :mod:`modality.decision`.
@@ -535,20 +747,21 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
     n_categories
         How many of the labels are categories.
     thresholds
-        float32 of shape (n_labels,): lowest accepted probability.
+        float64 of shape (n_labels,): lowest accepted probability.
     confidence
         float32 of shape (3,): weights of the best and the second log-odds, and the bias.
     probabilities, main, certainty, chosen
-        Written: float32 (n_prompts, n_labels), int64 (n_prompts,), float32 (n_prompts,), bool (n_prompts, n_labels).
+        Written: float64 (n_prompts, n_labels), int64 (n_prompts,), float64 (n_prompts,), bool (n_prompts, n_labels);
+        probabilities to six decimals.
     """
-    one = np.float32(1)
+    one = 1.0
     several = n_categories + 1
     for d in range(logits.shape[0]):
         best = 0
         second = -1
         for k in range(logits.shape[1]):
             z = logits[d, k]
-            p = one / (one + np.exp(-z))
+            p = _rounded(one / (one + np.exp(-z)))
             probabilities[d, k] = p
             chosen[d, k] = p >= thresholds[k]
             if 0 < k < n_categories:
@@ -567,4 +780,4 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
         x = confidence[0] * logits[d, best] + confidence[2]
         if second >= 0:
             x += confidence[1] * logits[d, second]
-        certainty[d] = (one - probabilities[d, n_categories]) / (one + np.exp(-x))
+        certainty[d] = _rounded((one - probabilities[d, n_categories]) / (one + np.exp(-x)))

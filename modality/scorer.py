@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,10 @@ from modality.unicode_tables import unicode_tables
 __all__ = ["Scorer", "Scores"]
 
 LOG_TF_LENGTH = 4096  #: counts above are computed as they come
-MEMO_ENTRIES = 1 << 14  #: chunks that a thread remembers; about 9 MB at 32 lanes
+MEMO_CHUNKS = 1 << 15  #: that a thread remembers, 512 bytes each at 24 lanes
+SMALLEST_SCRATCH = 4096  #: bytes of the longest prompt that a thread is always ready for
+SHRINK_ABOVE = 1 << 18  #: scratch for longer prompts, in bytes, is given back when shorter ones follow
+MIN_PROMPTS_PER_THREAD = 64
 
 
 @dataclass(frozen=True)
@@ -53,24 +57,37 @@ class Scorer:
 
     def __init__(self, weights: Weights, manifest: Manifest) -> None:
         n_features, self.n_labels = weights.coef.shape
+        n_words = manifest.n_word_features
+        # The commonest first, words and characters apart.
+        order = np.concatenate(
+            [
+                np.argsort(weights.idf[:n_words], kind="stable"),
+                n_words + np.argsort(weights.idf[n_words:], kind="stable"),
+            ]
+        )
+        idf = weights.idf[order]
         slope, intercept = np.array(manifest.calibration, np.float64).T
         width = -(-(self.n_labels + 1) // kernels.LANES) * kernels.LANES
         rows = np.zeros((n_features, width), np.float32)
-        rows[:, : self.n_labels] = weights.coef * slope * weights.idf[:, None].astype(np.float64)
-        rows[:, self.n_labels] = weights.idf.astype(np.float64) ** 2
+        rows[:, : self.n_labels] = weights.coef[order] * slope * idf[:, None].astype(np.float64)
+        rows[:, self.n_labels] = idf.astype(np.float64) ** 2
         bias = (weights.intercept * slope + intercept).astype(np.float32)
         table = np.zeros(1 << int(np.ceil(np.log2(max(2 * n_features, 2)))), np.uint64)
-        collision = kernels.build_table(weights.vocabulary, table)
+        collision = kernels.build_table(weights.vocabulary[order], table)
         if collision >= 0:
             raise ArtifactDamagedError(
-                f"weights.npz: vocabulary: entry {collision} has the hash of another; train again"
+                f"weights.npz: vocabulary: entry {order[collision]} has the hash of another; train again"
             )
         log_tf = np.zeros(LOG_TF_LENGTH, np.float32)
         log_tf[1:] = 1 + np.log(np.arange(1, LOG_TF_LENGTH))
+        self._shape = (n_features, width)
         self._longest_ngram = int(manifest.ngrams[2])
-        self._model = (table, rows, manifest.n_word_features, bias, log_tf, tuple(int(n) for n in manifest.ngrams))
-        self._tables = unicode_tables()
+        self._arrays = (*unicode_tables(), table, rows, bias, log_tf)
+        self._model = kernels.model_table(unicode_tables(), table, rows, bias, log_tf, n_words, manifest.ngrams)
+        self._model_at = kernels.address(self._model)
         self._local = threading.local()
+        self._lock = threading.Lock()
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
 
     def score(self, prompts: Sequence[str]) -> Scores:
         """Score prompts one after the other.
@@ -81,11 +98,13 @@ class Scorer:
             Any Unicode text, lone surrogates included.
         """
         encoded = [prompt.encode("utf-8", "surrogatepass") for prompt in prompts]
+        if len(encoded) == 1:
+            return self._score_one(encoded[0])
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(item) for item in encoded], out=offsets[1:])
         return self.score_buffer(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
-    def score_buffer(self, buffer: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Scores:
+    def score_buffer(self, buffer: NDArray[np.uint8], offsets: NDArray[np.int64], n_threads: int = 1) -> Scores:
         """Score prompts that lie in one buffer.
 
         Parameters
@@ -94,68 +113,81 @@ class Scorer:
             UTF-8, lone surrogates as three bytes.
         offsets
             int64, shape (n_prompts + 1,): prompt i is ``buffer[offsets[i]:offsets[i + 1]]``.
+        n_threads
+            How many threads share the work; the scores do not depend on it.
         """
         n = len(offsets) - 1
         scores = Scores(np.empty((n, self.n_labels), np.float32), np.empty((n, 2), np.int64))
-        if n:
-            scratch = self._scratch(int(np.diff(offsets).max()))
-            kernels.score(
-                buffer, offsets, 0, n, self._tables, self._model, scratch.buffers, scratch.memo, *_arrays(scores)
-            )
+        n_threads = max(1, min(n_threads, n // MIN_PROMPTS_PER_THREAD))
+        longest = int(np.diff(offsets).max(initial=0))
+        where = [kernels.address(array) for array in (buffer, offsets, scores.logits, scores.n_ngrams)]
+        if n_threads == 1:
+            self._score_range(where, longest, 0, n)
+            return scores
+        # Equal shares of bytes, not of prompts: what a prompt costs grows with its length.
+        cuts = np.searchsorted(offsets, np.linspace(offsets[0], offsets[-1], n_threads + 1)[1:-1]).tolist()
+        share = partial(self._score_range, where, longest)
+        list(self._threads(n_threads).map(share, [0, *cuts], [*cuts, n]))
         return scores
+
+    def _score_one(self, encoded: bytes) -> Scores:
+        """Score one prompt from memory that the thread keeps, which spares half of the time of a short one."""
+        n = len(encoded)
+        scratch = self._scratch(n)
+        scratch.text[:n] = encoded
+        scratch.offsets[1] = n
+        kernels.score(*scratch.where[:2], 0, 1, self._model_at, scratch.at, *scratch.where[2:])
+        return Scores(scratch.scores.logits.copy(), scratch.scores.n_ngrams.copy())
+
+    def _score_range(self, where: Sequence[int], longest: int, begin: int, end: int) -> None:
+        """Score some of the prompts, on this thread."""
+        buffer_at, offsets_at, logits_at, counts_at = where
+        scratch = self._scratch(longest)
+        kernels.score(buffer_at, offsets_at, begin, end, self._model_at, scratch.at, logits_at, counts_at)
+
+    def _threads(self, n: int) -> ThreadPoolExecutor:
+        """Return threads that live as long as the scorer, so that their memos stay warm."""
+        with self._lock:
+            if self._pool is None or self._pool[0] < n:
+                self._pool = (n, ThreadPoolExecutor(n, "scorer"))
+            return self._pool[1]
 
     def _scratch(self, n_bytes: int) -> "_Scratch":
         """Return this thread's memory, large enough for a prompt of so many bytes."""
         scratch: _Scratch | None = getattr(self._local, "scratch", None)
-        if scratch is None:
-            scratch = self._local.scratch = _Scratch(_new_memo(self._model[1].shape[1]))
-        if scratch.n_bytes < n_bytes or scratch.n_bytes > max(SHRINK_ABOVE, 4 * n_bytes):
-            scratch.grow(max(n_bytes, 4096), self._model[1].shape, self._longest_ngram)
+        if scratch is None or scratch.n_bytes < n_bytes or scratch.n_bytes > max(SHRINK_ABOVE, 4 * n_bytes):
+            memo = kernels.new_memo(MEMO_CHUNKS, self._shape[1]) if scratch is None else scratch.memo
+            room = max(n_bytes, SMALLEST_SCRATCH)
+            scratch = self._local.scratch = _Scratch(room, memo, self._shape, self.n_labels, self._longest_ngram)
         return scratch
 
 
-SHRINK_ABOVE = 1 << 18  #: scratch for longer prompts, in bytes, is given back when shorter ones follow
-
-
-@dataclass
 class _Scratch:
-    """What one thread writes to while it scores."""
+    """What one thread writes to while it scores prompts of up to so many bytes."""
 
-    memo: tuple[NDArray[Any], ...]
-    n_bytes: int = 0
-    buffers: tuple[NDArray[Any], ...] = field(default=())
-
-    def grow(self, n_bytes: int, rows: tuple[int, int], longest: int) -> None:
-        """Make the buffers long enough for prompts of so many bytes."""
+    def __init__(
+        self, n_bytes: int, memo: NDArray[np.uint32], rows: tuple[int, int], n_labels: int, longest: int
+    ) -> None:
         n_features, width = rows
         n_ids = n_bytes * (longest + 2) + 64
-        self.buffers = (
+        self.n_bytes = n_bytes
+        self.memo = memo
+        self._arrays = (
             np.zeros(2 * n_bytes + 8, np.uint32),
             np.zeros(n_ids, np.int32),
+            np.zeros(n_ids, np.uint64),
+            np.zeros(n_bytes + 2, np.int64),
+            np.zeros(n_bytes + 2, np.uint64),
             np.zeros(n_features, np.int32),
             np.zeros(n_ids, np.int32),
             np.zeros(n_ids, np.int32),
             np.zeros((2, width), np.float32),
         )
-        self.n_bytes = n_bytes
-
-
-def _new_memo(width: int) -> tuple[NDArray[Any], ...]:
-    """Return an empty chunk memo."""
-    n = MEMO_ENTRIES
-    return (
-        np.zeros(4 * n, np.uint64),
-        np.full(4 * n, -1, np.int32),
-        np.zeros((n, kernels.MAX_MEMO_BYTES), np.uint8),
-        np.zeros((n, 2), np.int64),
-        np.zeros((n, 4), np.int64),
-        np.zeros((n, 2), np.uint64),
-        np.zeros((n, 2 * width), np.float32),
-        np.zeros(40 * n, np.int32),
-        np.zeros(2, np.int64),
-    )
-
-
-def _arrays(scores: Scores) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the arrays that the kernel fills."""
-    return scores.logits, scores.n_ngrams
+        self._table = kernels.scratch_table(*self._arrays, memo)
+        self.at = kernels.address(self._table)  #: of all of the above
+        # For one prompt: its bytes, its bounds and its scores.
+        text = np.zeros(n_bytes, np.uint8)
+        self.text = text.data
+        self.offsets = np.zeros(2, np.int64)
+        self.scores = Scores(np.zeros((1, n_labels), np.float32), np.zeros((1, 2), np.int64))
+        self.where = [kernels.address(a) for a in (text, self.offsets, self.scores.logits, self.scores.n_ngrams)]

@@ -119,7 +119,7 @@ def fit_thresholds(
 
 
 def fit_abstention(
-    confidence: NDArray[np.float32], none_fits: NDArray[np.bool_], weights: NDArray[np.float64], budget: float
+    confidence: NDArray[np.float64], none_fits: NDArray[np.bool_], weights: NDArray[np.float64], budget: float
 ) -> float:
     """Choose the confidence below which a prediction counts as undecided: the highest within a budget.
 

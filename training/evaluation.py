@@ -99,7 +99,7 @@ def evaluate_decisions(rows: Sequence[Row], decisions: Decisions, decider: Decid
     return Evaluation(overall, per_category, confusion, categories, len(rows))
 
 
-def expected_calibration_error(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+def expected_calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     """Return the expected calibration error in 15 bins of equal size (Naeini et al. 2015, adaptive bins).
 
     Parameters
@@ -114,10 +114,10 @@ def expected_calibration_error(confidence: NDArray[np.float32], right: NDArray[n
     return float(sum(gaps) / len(confidence))
 
 
-def coverage(confidence: NDArray[np.float32], right: NDArray[np.bool_], accuracy: float) -> float:
+def coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_], accuracy: float) -> float:
     """Return the largest share of rows, surest first, over which the accuracy is still reached.
 
-    >>> coverage(np.array([0.9, 0.8, 0.7, 0.6], np.float32), np.array([True, True, False, True]), 0.7)
+    >>> coverage(np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, True, False, True]), 0.7)
     1.0
     """
     if not len(confidence):

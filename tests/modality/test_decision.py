@@ -26,8 +26,9 @@ def logits(classifier, **values):
 
 def predict(decider, row, threshold=None):
     decisions = decider.decide(row)
-    decided = bool(decider.decided(decisions, threshold)[0])
-    return decider.prediction(decisions, 0, truncated=False, decided=decided)
+    prediction = decider.prediction(decisions, 0, truncated=False, threshold=threshold)
+    assert prediction.decided == bool(decider.decided(decisions, threshold)[0])
+    return prediction
 
 
 def test_needs_has_the_main_category_first_and_then_those_over_their_threshold(classifier, decider):

@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from modality import kernels
 from modality.artifact import Weights
-from modality.scorer import MEMO_ENTRIES, Scorer
+from modality.scorer import MEMO_CHUNKS, Scorer
 
 ANY_CHARACTER = st.characters(codec=None, exclude_categories=())
 TRICKY = st.sampled_from(
@@ -93,13 +94,14 @@ def test_scores_equal_scikit_learn_on_repeats_and_long_words(prompt, classifier,
     )
 
 
-def test_memo_stays_bounded_and_answers_the_same_when_it_is_emptied(classifier):
+def test_memo_keeps_its_size_and_answers_the_same_when_it_forgets(classifier):
     scorer = classifier.scorer
     before = scorer.score(["a photo of a castle in the snow"]).logits
-    words = [f"w{i}x" for i in range(2 * MEMO_ENTRIES)]
+    memo = scorer._local.scratch.memo
+    words = [f"w{i}x" for i in range(2 * MEMO_CHUNKS)]
     scorer.score([" ".join(words[i : i + 500]) for i in range(0, len(words), 500)])
-    state = scorer._local.scratch.memo[-1]
-    assert state[0] <= MEMO_ENTRIES
+    assert scorer._local.scratch.memo is memo
+    assert len(memo) == MEMO_CHUNKS
     np.testing.assert_array_equal(scorer.score(["a photo of a castle in the snow"]).logits, before)
 
 
@@ -111,15 +113,28 @@ def test_a_chunk_with_the_hash_of_another_is_not_taken_for_it(classifier):
             coef=np.zeros((2, scorer_labels(classifier)), np.float32),
             intercept=np.zeros(scorer_labels(classifier), np.float32),
         ),
-        manifest=classifier.manifest,
+        manifest=dataclasses.replace(classifier.manifest, n_word_features=1),
     )
     scorer.score(["photo"])
-    keys, entries, chunk_bytes = scorer._local.scratch.memo[:3]
-    slot = int(np.flatnonzero(entries >= 0)[0])
-    chunk_bytes[entries[slot], 0] = ord("q")  # as if "qhoto" had hashed alike
+    memo = scorer._local.scratch.memo
+    (place,) = np.flatnonzero(memo[:, kernels.LENGTH])
     scorer.score(["photo"])
-    assert scorer._local.scratch.memo[-1][0] == 2, "the chunk was taken for another one"
-    assert keys[slot] != 0
+    assert memo[place, kernels.USED] == 1, "the chunk was not found again"
+    memo[place].view(np.uint8)[4 * kernels.CHUNK_AT] = ord("q")  # as if "qhoto" had hashed alike
+    scorer.score(["photo"])
+    assert len(np.flatnonzero(memo[:, kernels.LENGTH])) == 2, "the chunk was taken for another one"
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 16])
+def test_scores_of_a_buffer_do_not_depend_on_the_number_of_threads(n_threads, rows, classifier):
+    encoded = [row.prompt.encode() for row in rows[:1500]] + [b"", b"snow " * 20_000]
+    offsets = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum([len(item) for item in encoded], out=offsets[1:])
+    buffer = np.frombuffer(b"".join(encoded), np.uint8)
+    expected = [classifier.scorer.score([item.decode()]) for item in encoded]
+    found = classifier.scorer.score_buffer(buffer, offsets, n_threads)
+    np.testing.assert_array_equal(found.logits, np.concatenate([one.logits for one in expected]))
+    np.testing.assert_array_equal(found.n_ngrams, np.concatenate([one.n_ngrams for one in expected]))
 
 
 def scorer_labels(classifier):
