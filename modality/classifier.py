@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modality.artifact import DEFAULT_MODELS, Manifest, Weights, current_version, read_manifest, read_weights
 from modality.decision import Decider, Decisions, Prediction
@@ -12,11 +14,29 @@ from modality.explanation import Explainer, Explanation
 from modality.scorer import Scorer
 from modality.taxonomy import DEFAULT_CATALOGUE, NONE, Taxonomy
 
-__all__ = ["MAX_CHARS", "Classifier", "shorten"]
+__all__ = ["MAX_CHARS", "BlockDecisions", "Classifier", "shorten"]
 
 MAX_CHARS = 32_768  #: longer prompts are classified on their beginning and end
 HEAD_CHARS = 24_576  #: of a longer prompt; the request stands there more often than at the end
 PROBE_TOLERANCE = 1e-4  #: on a probe's confidence; float32 differs between processors by less
+
+
+class BlockDecisions(NamedTuple):
+    """Decisions on n prompts of a buffer.
+
+    Attributes
+    ----------
+    decisions
+        One for each prompt.
+    blank
+        bool, shape (n_prompts,): whether there is nothing to decide on.
+    truncated
+        bool, shape (n_prompts,): whether only the beginning and the end were read.
+    """
+
+    decisions: Decisions
+    blank: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
 
 
 class Classifier:
@@ -107,6 +127,36 @@ class Classifier:
     def decide(self, prompts: Sequence[str]) -> Decisions:
         """Return the decisions on prompts as arrays, for callers that have many."""
         return self.decider.decide(self.scorer.score([shorten(prompt) for prompt in prompts]).logits)
+
+    def decide_utf8(self, buffer: NDArray[np.uint8], offsets: NDArray[np.int64]) -> BlockDecisions:
+        """Return the decisions on prompts that lie in one buffer, as Arrow keeps them.
+
+        Parameters
+        ----------
+        buffer
+            UTF-8.
+        offsets
+            int64, shape (n_prompts + 1,): prompt i is ``buffer[offsets[i]:offsets[i + 1]]``. A blank one
+            gets a decision, which says nothing.
+        """
+        truncated = np.zeros(len(offsets) - 1, np.bool_)
+        parts: list[bytes] = []
+        kept = int(offsets[0])
+        # Only a prompt of more bytes than that can have more characters.
+        for i in np.flatnonzero(np.diff(offsets) > MAX_CHARS).tolist():
+            prompt = buffer[offsets[i] : offsets[i + 1]].tobytes().decode("utf-8")
+            truncated[i] = len(prompt) > MAX_CHARS
+            if truncated[i]:
+                parts += [buffer[kept : offsets[i]].tobytes(), shorten(prompt).encode("utf-8")]
+                kept = int(offsets[i + 1])
+        if parts:
+            lengths = np.diff(offsets)
+            lengths[truncated] = [len(part) for part in parts[1::2]]
+            buffer = np.frombuffer(b"".join([*parts, buffer[kept : offsets[-1]].tobytes()]), np.uint8)
+            offsets = np.concatenate([[0], np.cumsum(lengths)])
+        scores = self.scorer.score_buffer(buffer, offsets)
+        # Every text that is not white space alone has an n-gram.
+        return BlockDecisions(self.decider.decide(scores.logits), scores.n_ngrams[:, 0] == 0, truncated)
 
     def explain(self, prompt: str, category: str | None = None) -> Explanation:
         """Say which words and n-grams spoke for and against a category.

@@ -2,9 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,6 @@ LOG_TF_LENGTH = 4096  #: counts above are computed as they come
 MEMO_CHUNKS = 1 << 15  #: that a thread remembers, 512 bytes each at 24 lanes
 SMALLEST_SCRATCH = 4096  #: bytes of the longest prompt that a thread is always ready for
 SHRINK_ABOVE = 1 << 18  #: scratch for longer prompts, in bytes, is given back when shorter ones follow
-MIN_PROMPTS_PER_THREAD = 64
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,6 @@ class Scorer:
         self._model = kernels.model_table(unicode_tables(), table, rows, bias, log_tf, n_words, manifest.ngrams)
         self._model_at = kernels.address(self._model)
         self._local = threading.local()
-        self._lock = threading.Lock()
-        self._pool: tuple[int, ThreadPoolExecutor] | None = None
 
     def score(self, prompts: Sequence[str]) -> Scores:
         """Score prompts one after the other.
@@ -104,8 +99,8 @@ class Scorer:
         np.cumsum([len(item) for item in encoded], out=offsets[1:])
         return self.score_buffer(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
-    def score_buffer(self, buffer: NDArray[np.uint8], offsets: NDArray[np.int64], n_threads: int = 1) -> Scores:
-        """Score prompts that lie in one buffer.
+    def score_buffer(self, buffer: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Scores:
+        """Score prompts that lie in one buffer; other threads run meanwhile.
 
         Parameters
         ----------
@@ -113,21 +108,12 @@ class Scorer:
             UTF-8, lone surrogates as three bytes.
         offsets
             int64, shape (n_prompts + 1,): prompt i is ``buffer[offsets[i]:offsets[i + 1]]``.
-        n_threads
-            How many threads share the work; the scores do not depend on it.
         """
         n = len(offsets) - 1
         scores = Scores(np.empty((n, self.n_labels), np.float32), np.empty((n, 2), np.int64))
-        n_threads = max(1, min(n_threads, n // MIN_PROMPTS_PER_THREAD))
-        longest = int(np.diff(offsets).max(initial=0))
+        scratch = self._scratch(int(np.diff(offsets).max(initial=0)))
         where = [kernels.address(array) for array in (buffer, offsets, scores.logits, scores.n_ngrams)]
-        if n_threads == 1:
-            self._score_range(where, longest, 0, n)
-            return scores
-        # Equal shares of bytes, not of prompts: what a prompt costs grows with its length.
-        cuts = np.searchsorted(offsets, np.linspace(offsets[0], offsets[-1], n_threads + 1)[1:-1]).tolist()
-        share = partial(self._score_range, where, longest)
-        list(self._threads(n_threads).map(share, [0, *cuts], [*cuts, n]))
+        kernels.score(*where[:2], 0, n, self._model_at, scratch.at, *where[2:])
         return scores
 
     def _score_one(self, encoded: bytes) -> Scores:
@@ -144,13 +130,6 @@ class Scorer:
         buffer_at, offsets_at, logits_at, counts_at = where
         scratch = self._scratch(longest)
         kernels.score(buffer_at, offsets_at, begin, end, self._model_at, scratch.at, logits_at, counts_at)
-
-    def _threads(self, n: int) -> ThreadPoolExecutor:
-        """Return threads that live as long as the scorer, so that their memos stay warm."""
-        with self._lock:
-            if self._pool is None or self._pool[0] < n:
-                self._pool = (n, ThreadPoolExecutor(n, "scorer"))
-            return self._pool[1]
 
     def _scratch(self, n_bytes: int) -> "_Scratch":
         """Return this thread's memory, large enough for a prompt of so many bytes."""

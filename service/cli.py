@@ -1,5 +1,6 @@
 """The ``modality`` command."""
 
+import csv
 import os
 import sys
 import time
@@ -13,7 +14,8 @@ from modality import Classifier, ModalityError
 from modality.artifact import current_version, list_versions, read_manifest
 from modality.errors import ArtifactError, outcome_of
 from service.app import create_app
-from service.batch.job import FORMATS, STANDARD_STREAM, Job, Summary, format_of
+from service.batch.job import FORMATS, STANDARD_STREAM, Job, Summary
+from service.batch.partial import partial_path
 from service.batch.run import classify_file
 from service.settings import Settings
 
@@ -59,50 +61,80 @@ def main(ctx: click.Context) -> None:
 )
 @click.option("--column", "-c", default="text", show_default=True, help="Column or JSON key of the description.")
 @click.option(
+    "--columns",
+    help="What to write, in this order: names of the source's columns and of the five that are added, "
+    "separated by commas. By default all.",
+)
+@click.option(
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    help="By default by the name: .jsonl and .ndjson are JSON Lines, .txt is one description a line, all else CSV.",
+    help="Of the source; by default by its name: .jsonl and .ndjson are JSON Lines, .txt is one description a line, "
+    ".parquet and .pq are Parquet, all else is CSV.",
 )
 @click.option("--delimiter", help="Of CSV; by default found out from the header: comma, semicolon, tab or bar.")
 @click.option(
     "--encoding", default="utf-8", show_default=True, help="Of the source, such as latin-1 or utf-16. Output is UTF-8."
 )
+@click.option("--resume", is_flag=True, help="Continue an interrupted run from its last complete block.")
 @click.pass_obj
 def classify(
     settings: Settings,
     source: Path,
     output: Path,
     column: str,
+    columns: str | None,
     format_: str | None,
     delimiter: str | None,
     encoding: str,
+    *,
+    resume: bool,
 ) -> None:
     """Classify every row of SOURCE, a file or - for standard input.
 
     All columns and rows come back unchanged and in order, followed by the columns category, confidence,
     predicted_needs, predicted_inputs and decided. A row whose text is blank stays, without a prediction.
 
+    CSV, JSON Lines and text are decompressed and compressed where a name ends in .gz or .zst. CSV can be
+    written as Parquet and Parquet as CSV: the name of the output says which. The output appears when the
+    run is complete; an interrupted run leaves what it has in a hidden file beside it, for --resume.
+
     \b
     Examples:
       modality classify tasks.csv --output out.csv
       modality classify tickets.csv --column "Problem text" --delimiter ";" -o out.csv
-      modality classify tasks.jsonl -o out.jsonl
+      modality classify big.csv.gz -o big.parquet --columns id,category,confidence
+      modality classify tasks.jsonl -o out.jsonl.zst
       cat prompts.txt | modality classify - --format lines > out.csv
     """
     if delimiter is not None and len(delimiter) != 1:
         raise click.BadParameter(f"found {delimiter!r}; expected one character", param_hint="--delimiter")
+    chosen = None if columns is None else tuple(next(csv.reader([columns])))
+    job = Job.of(
+        source,
+        output,
+        format_,
+        column=column,
+        delimiter=delimiter,
+        encoding=encoding,
+        columns=chosen,
+        resume=resume,
+    )
     classifier = _load(settings)
-    job = Job(source, output, format_ or format_of(source), column, delimiter, encoding)
     n_bytes = source.stat().st_size if source.is_file() else None
     started = time.monotonic()
     with tqdm(total=n_bytes, unit="B", unit_scale=True, desc="classifying", disable=None, leave=False) as bar:
 
         def advance(n_rows: int, n_bytes_read: int) -> None:
             bar.set_postfix_str(f"{n_rows:,} rows, {n_rows / (time.monotonic() - started):,.0f} rows/s", refresh=False)
-            bar.update(n_bytes_read - bar.n)
+            bar.update(max(0, n_bytes_read - bar.n))
 
-        summary = classify_file(classifier, job, advance)
+        try:
+            summary = classify_file(classifier, job, advance)
+        except KeyboardInterrupt:
+            if partial_path(output).exists():
+                click.echo("\ninterrupted; the same command with --resume continues", err=True)
+            sys.exit(130)
     click.echo(_summary_line(summary, time.monotonic() - started), err=True)
 
 

@@ -5,37 +5,36 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from typing import IO, BinaryIO
+from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from modality import Classifier
 from modality.errors import DataError
-from service.batch.job import PREDICTION_COLUMNS, Columns, Job, Summary, predict
-from service.batch.streams import BLOCK_BYTES, CountedSource, encoding_problem
+from service.batch.job import Job
+from service.batch.predictions import Predictions
+from service.batch.streams import BLOCK_BYTES, Source, encoding_problem
+from service.batch.tabular import Table, chosen_columns, text_column
 
-__all__ = ["classify_csv", "csv_line", "csv_rows", "prediction_cells"]
+__all__ = ["csv_block", "csv_line", "csv_rows", "read_csv", "refuse_unwritable"]
 
 _SNIFF_BYTES = 1 << 16
 _DELIMITERS = ",;\t|"
 
 
-def classify_csv(
-    classifier: Classifier, job: Job, source: CountedSource, target: IO[bytes], summary: Summary
-) -> Iterator[int]:
-    """Classify CSV."""
-    buffered = io.BufferedReader(source, _SNIFF_BYTES)
-    header, delimiter = _csv_header(job, buffered.peek(_SNIFF_BYTES))
-    for name in PREDICTION_COLUMNS:
-        if name in header:
-            raise DataError(f"{job.source}:1: has a column {name!r}, which the output would add; rename it first")
-    at = _column(job, header)
+def read_csv(job: Job, source: Source) -> Table:
+    """Return the rows of a CSV file; all columns are text, so that no value is taken for a number or a null."""
+    header, delimiter = _csv_header(job, source.peek(_SNIFF_BYTES))
+    at = text_column(job, header, f"{job.source}:1")
+    return Table(header, at, _blocks(job, source, len(header), delimiter), delimiter)
+
+
+def _blocks(job: Job, source: Source, n_columns: int, delimiter: str) -> Iterator[Sequence[pa.Array]]:
+    """Yield the columns of a block of rows."""
     # Names are replaced by positions, so that a header with a name twice comes back as it was.
-    names = [str(i) for i in range(len(header))]
-    reader = _arrow_reader(job, buffered, names, delimiter)
-    target.write(csv_line([*header, *PREDICTION_COLUMNS], delimiter))
+    reader = _arrow_reader(job, source, [str(i) for i in range(n_columns)], delimiter)
     n_rows = 0
     while True:
         try:
@@ -43,11 +42,9 @@ def classify_csv(
         except StopIteration:
             return
         except pa.ArrowInvalid as error:
-            raise DataError(_csv_problem(job, n_rows, error, len(header))) from error
+            raise DataError(_csv_problem(job, n_rows, error, n_columns)) from error
         n_rows += batch.num_rows
-        columns = predict(classifier, batch.column(at).to_pylist(), summary)
-        target.write(csv_rows([*batch.columns, *prediction_cells(columns)], delimiter))
-        yield batch.num_rows
+        yield batch.columns
 
 
 def _csv_header(job: Job, beginning: bytes) -> tuple[list[str], str]:
@@ -68,18 +65,8 @@ def _csv_header(job: Job, beginning: bytes) -> tuple[list[str], str]:
     return header, delimiter
 
 
-def _column(job: Job, header: Sequence[str]) -> int:
-    """Return the position of the column that holds the descriptions."""
-    if header.count(job.column) != 1:
-        found = "is there twice" if job.column in header else "is not there"
-        raise DataError(
-            f"{job.source}:1: column {job.column!r} {found}; found {', '.join(header)}; choose with --column"
-        )
-    return header.index(job.column)
-
-
-def _arrow_reader(job: Job, source: BinaryIO, names: Sequence[str], delimiter: str) -> pa_csv.CSVStreamingReader:
-    """Return a reader of text columns alone, so that no value is taken for a number or a null."""
+def _arrow_reader(job: Job, source: Source, names: Sequence[str], delimiter: str) -> pa_csv.CSVStreamingReader:
+    """Return a reader of text columns alone."""
     try:
         return pa_csv.open_csv(
             source,
@@ -113,14 +100,54 @@ def csv_line(cells: Sequence[str], delimiter: str) -> bytes:
     return line.getvalue().encode("utf-8", "surrogatepass")
 
 
-def csv_rows(columns: Sequence[pa.StringArray], delimiter: str) -> pa.Buffer:
-    """Return rows of CSV, quotes only where a cell needs them.
+def refuse_unwritable(job: Job, table: Table, names: Sequence[str]) -> None:
+    """Refuse columns that have no form in CSV.
+
+    Raises
+    ------
+    DataError
+        If one that is written has lists, records or bytes.
+    """
+    for name in names:
+        kind = table.schema.field(name).type if table.schema is not None and name in table.schema.names else pa.string()
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise DataError(
+                f"{job.source}: column {name!r}: {kind} cannot be written as CSV; leave it out with --columns, "
+                "or write Parquet"
+            )
+
+
+def csv_block(
+    job: Job, table: Table, delimiter: str, columns: Sequence[pa.Array], predictions: Predictions
+) -> pa.Buffer:
+    """Return a block of rows with their predictions as CSV."""
+    category, confidence, *others = predictions.columns
+    shown = replace(predictions, columns=(category, _six_decimals(confidence), *others))
+    return csv_rows(chosen_columns(job, table, columns, shown), delimiter)
+
+
+def csv_rows(columns: Sequence[pa.Array], delimiter: str) -> pa.Buffer:
+    """Return rows of CSV, quotes only where a cell needs them; null is an empty cell.
 
     Arrow's own writer quotes every string. Joined cells of one array lie in one buffer, which is the CSV.
     """
-    cells = [_quoted(column, delimiter) for column in columns]
+    cells = [_quoted(pc.fill_null(pc.cast(column, pa.string()), ""), delimiter) for column in columns]
     last = pc.binary_join_element_wise(cells.pop(), "", "\n")
     return pc.binary_join_element_wise(*cells, last, delimiter).buffers()[2]
+
+
+def _six_decimals(column: pa.Array) -> pa.StringArray:
+    """Return numbers in [0, 1] with six decimals; formatting them one by one would take longer than scoring."""
+    millionths = np.rint(pc.fill_null(column, 0.0).to_numpy() * 1e6).astype(np.int64)
+    digits = np.empty((len(millionths), 8), np.uint8)
+    for place in range(7, 1, -1):
+        millionths, digits[:, place] = np.divmod(millionths, 10)
+    digits[:, 0] = millionths
+    digits += ord("0")
+    digits[:, 1] = ord(".")
+    offsets = np.arange(0, digits.size + 1, 8, dtype=np.int32)
+    text = pa.StringArray.from_buffers(len(digits), pa.py_buffer(offsets), pa.py_buffer(digits))
+    return pc.if_else(column.is_valid(), text, "") if column.null_count else text
 
 
 def _quoted(column: pa.StringArray, delimiter: str) -> pa.StringArray:
@@ -130,11 +157,3 @@ def _quoted(column: pa.StringArray, delimiter: str) -> pa.StringArray:
         return column
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(column, '"', '""'), '"', "")
     return pc.if_else(special, quoted, column)
-
-
-def prediction_cells(columns: Columns) -> list[pa.StringArray]:
-    """Return the predictions' columns as text; what is not there is empty."""
-    confidence = ["" if value is None else f"{value:.6f}" for value in columns.confidence]
-    decided = ["" if value is None else str(value).lower() for value in columns.decided]
-    cells = (columns.category, confidence, columns.needs, columns.inputs, decided)
-    return [pa.array(column, pa.string()) for column in cells]

@@ -1,17 +1,17 @@
-"""What a run is asked to do, what it did, and the predictions that every format adds."""
+"""What a run is asked to do, and what it did."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modality import Classifier
-from modality.classifier import MAX_CHARS
+from modality.errors import SettingsError
 
-__all__ = ["FORMATS", "PREDICTION_COLUMNS", "STANDARD_STREAM", "Columns", "Job", "Summary", "format_of", "predict"]
+__all__ = ["COMPRESSIONS", "FORMATS", "PREDICTION_COLUMNS", "STANDARD_STREAM", "Job", "Summary", "names_of"]
 
-FORMATS = ("csv", "jsonl", "lines")
+FORMATS = ("csv", "jsonl", "lines", "parquet")
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 STANDARD_STREAM = Path("-")
 PREDICTION_COLUMNS = ("category", "confidence", "predicted_needs", "predicted_inputs", "decided")
+_FORMAT_OF = {".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "lines", ".parquet": "parquet", ".pq": "parquet"}
 
 
 @dataclass(frozen=True)
@@ -21,23 +21,61 @@ class Job:
     Attributes
     ----------
     source, target
-        Files, or ``-`` for the standard streams.
+        Files, or ``-`` for the standard streams; the names say the compression.
     format
-        One of ``FORMATS``.
+        Of the source, one of ``FORMATS``.
+    target_format
+        Of the target, one of ``FORMATS`` but ``lines``.
     column
-        Of CSV, or key of JSON Lines, that holds the description.
+        Name of the column, or key of JSON Lines, that holds the description.
     delimiter
         Of CSV; None to find it out from the header.
     encoding
         Of the source, as Python names it; output is always UTF-8.
+    columns
+        What to write, in this order: names of the source's columns and of ``PREDICTION_COLUMNS``; None for all.
+    resume
+        Whether to continue an interrupted run.
     """
 
     source: Path
     target: Path
     format: str
+    target_format: str
     column: str = "text"
     delimiter: str | None = None
     encoding: str = "utf-8"
+    columns: tuple[str, ...] | None = None
+    resume: bool = False
+
+    @classmethod
+    def of(cls, source: Path, target: Path, format_: str | None = None, **options: object) -> "Job":
+        """Return the job with the formats that the names say, where they say any.
+
+        Parameters
+        ----------
+        source, target
+            Files, or ``-``.
+        format_
+            Of the source; None for what its name says.
+        **options
+            The other attributes.
+
+        Raises
+        ------
+        SettingsError
+            If the source's format cannot be written as what the target's name says.
+        """
+        found = format_ or names_of(source)[0] or "csv"
+        written = names_of(target)[0] if target != STANDARD_STREAM else None
+        if written in (None, "lines"):
+            written = "csv" if found == "lines" else found
+        if (found == "jsonl") != (written == "jsonl"):
+            raise SettingsError(
+                f"{target}: cannot write {found} as {written}; expected a name for {found}, "
+                "or for csv or parquet where those are read"
+            )
+        return cls(source, target, found, written, **options)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -50,42 +88,15 @@ class Summary:
     n_truncated: int = 0
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Predictions for a block of rows, a blank row's empty."""
+def names_of(path: Path) -> tuple[str | None, str | None]:
+    """Return the format and the compression that a file's name says, None for what it does not say.
 
-    category: list[str]
-    confidence: list[float | None]
-    needs: list[str]
-    inputs: list[str]
-    decided: list[bool | None]
-
-
-def format_of(path: Path) -> str:
-    """Return the format that a file's name says: ``.jsonl`` and ``.ndjson``, ``.txt``, else CSV.
-
-    >>> format_of(Path("tasks.ndjson"))
-    'jsonl'
+    >>> names_of(Path("tasks.ndjson.gz"))
+    ('jsonl', 'gzip')
     """
-    return {".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "lines"}.get(path.suffix.lower(), "csv")
-
-
-def predict(classifier: Classifier, texts: Sequence[str | None], summary: Summary) -> Columns:
-    """Return predictions for a block of rows and count what happened."""
-    present = [i for i, text in enumerate(texts) if text and not text.isspace()]
-    prompts = [texts[i] or "" for i in present]
-    columns = Columns([""] * len(texts), [None] * len(texts), [""] * len(texts), [""] * len(texts), [None] * len(texts))
-    decider = classifier.decider
-    decisions = classifier.decide(prompts)
-    decided = decider.decided(decisions)
-    for k, i in enumerate(present):
-        needs = decider.needs(decisions, k)
-        columns.category[i] = needs[0]
-        columns.needs[i] = "+".join(needs)
-        columns.inputs[i] = "+".join(decider.listed_inputs(decisions, k))
-        columns.confidence[i] = round(float(decisions.confidence[k]), 6)
-        columns.decided[i] = bool(decided[k])
-    summary.n_blank += len(texts) - len(present)
-    summary.n_undecided += int((~decided).sum())
-    summary.n_truncated += sum(len(prompt) > MAX_CHARS for prompt in prompts)
-    return columns
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    if compression:
+        suffixes.pop()
+    last = suffixes[-1] if suffixes else ""
+    return ("csv" if last in (".csv", ".tsv") else _FORMAT_OF.get(last)), compression

@@ -1,67 +1,35 @@
-"""Where a run reads from and writes to: files and the standard streams."""
+"""Where a run reads from: files and standard input, decompressed by name, counted as they are read."""
 
 import io
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, Protocol
+
+import pyarrow as pa
 
 from modality.errors import DataError
-from service.batch.job import STANDARD_STREAM, Job
+from service.batch.job import STANDARD_STREAM, Job, names_of
 
-__all__ = ["BLOCK_BYTES", "CountedSource", "encoding_problem", "open_source", "open_target"]
+__all__ = ["BLOCK_BYTES", "Source", "encoding_problem", "open_source"]
 
 BLOCK_BYTES = 4 << 20  #: read at once; no row of a CSV file can be longer
 
 
-@contextmanager
-def open_source(path: Path) -> Iterator[BinaryIO]:
-    """Open a file or standard input."""
-    if path == STANDARD_STREAM:
-        yield sys.stdin.buffer
-        return
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; expected a file of descriptions") from error
-    with file:
-        yield file
+class _Readable(Protocol):
+    """What can be read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to so many bytes, none at the end."""
 
 
-@contextmanager
-def open_target(path: Path) -> Iterator[IO[bytes]]:
-    """Open standard output, or a temporary file that replaces the target at the end."""
-    if path == STANDARD_STREAM:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    except OSError as error:
-        raise DataError(f"{path}: cannot write there: {error.strerror}") from error
-    try:
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise DataError(f"{path}: cannot write: {error.strerror}; nothing was kept") from error
+class _Raw(io.RawIOBase):
+    """Anything readable, as Python's buffered readers want it; counts what is read of it."""
 
-
-class CountedSource(io.RawIOBase):
-    """A source that counts what is read of it."""
-
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, job: Job, source: _Readable, expected: str) -> None:
+        self._job = job
         self._source = source
+        self._expected = expected
         self.n_bytes = 0
 
     def readable(self) -> bool:
@@ -70,10 +38,50 @@ class CountedSource(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read once."""
-        data = self._source.read(len(buffer))
+        try:
+            data = self._source.read(len(buffer))
+        except OSError as error:
+            raise DataError(f"{self._job.source}: {error.strerror or error}; expected {self._expected}") from error
         buffer[: len(data)] = data
         self.n_bytes += len(data)
         return len(data)
+
+
+class Source(io.BufferedReader):
+    """The bytes of a run's source, after decompression."""
+
+    def __init__(self, job: Job, file: _Readable) -> None:
+        self._counted = raw = _Raw(job, file, "a file of descriptions")
+        compression = names_of(job.source)[1]
+        if compression:
+            plain = pa.CompressedInputStream(pa.PythonFile(self._counted, "r"), compression)
+            raw = _Raw(job, plain, f"a whole {compression} file")
+        super().__init__(raw, BLOCK_BYTES)
+
+    @property
+    def n_bytes_read(self) -> int:
+        """How much of the file itself was read."""
+        return self._counted.n_bytes
+
+
+@contextmanager
+def open_source(job: Job) -> Iterator[Source]:
+    """Open a run's source.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or is not compressed as its name says.
+    """
+    if job.source == STANDARD_STREAM:
+        yield Source(job, sys.stdin.buffer)
+        return
+    try:
+        file = job.source.open("rb")
+    except OSError as error:
+        raise DataError(f"{job.source}: {error.strerror}; expected a file of descriptions") from error
+    with file:
+        yield Source(job, file)
 
 
 def encoding_problem(job: Job, where: str) -> str:

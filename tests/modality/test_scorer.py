@@ -125,18 +125,6 @@ def test_a_chunk_with_the_hash_of_another_is_not_taken_for_it(classifier):
     assert len(np.flatnonzero(memo[:, kernels.LENGTH])) == 2, "the chunk was taken for another one"
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3, 16])
-def test_scores_of_a_buffer_do_not_depend_on_the_number_of_threads(n_threads, rows, classifier):
-    encoded = [row.prompt.encode() for row in rows[:1500]] + [b"", b"snow " * 20_000]
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum([len(item) for item in encoded], out=offsets[1:])
-    buffer = np.frombuffer(b"".join(encoded), np.uint8)
-    expected = [classifier.scorer.score([item.decode()]) for item in encoded]
-    found = classifier.scorer.score_buffer(buffer, offsets, n_threads)
-    np.testing.assert_array_equal(found.logits, np.concatenate([one.logits for one in expected]))
-    np.testing.assert_array_equal(found.n_ngrams, np.concatenate([one.n_ngrams for one in expected]))
-
-
 def scorer_labels(classifier):
     return len(classifier.manifest.calibration)
 

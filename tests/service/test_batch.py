@@ -1,23 +1,29 @@
 import csv
 import errno
+import gzip
 import io
 import json
 import os
+import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modality.errors import DataError
-from service.batch import streams
-from service.batch.job import Job, format_of
+from modality.errors import DataError, SettingsError
+from service.batch import partial
+from service.batch.job import STANDARD_STREAM, Job, names_of
+from service.batch.partial import Partial, partial_path
+from service.batch.predictions import predict
 from service.batch.run import classify_file
 
 ADDED = ["category", "confidence", "predicted_needs", "predicted_inputs", "decided"]
 
 
 def run(classifier, source, target, **options):
-    return classify_file(classifier, Job(source, target, options.pop("format", "csv"), **options), lambda *_: None)
+    return classify_file(classifier, Job.of(source, target, options.pop("format", None), **options), lambda *_: None)
 
 
 def read(path, delimiter=","):
@@ -117,7 +123,6 @@ def test_many_blocks_give_the_rows_of_one(classifier, tmp_path, monkeypatch):
         (b"text,n\na,1\nb,2,3\n", {}, r"expected 2 fields in every row"),
         (b"text,n\na,1\n\xe9t\xe9,2\n", {}, r"is not utf-8; name the encoding with --encoding"),
         (b"te\xe9xt,n\na,1\n", {}, r"byte 2 is not utf-8; name the encoding with --encoding"),
-        (b"text\na\n", {"encoding": "klingon"}, r"encoding 'klingon': unknown"),
         (b'text,n\n"a,1\nb,2\n', {}, r"expected 2 fields in every row|quote"),
     ],
 )
@@ -147,7 +152,7 @@ def test_a_full_disk_keeps_the_old_output_and_nothing_else(classifier, tmp_path,
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(streams.os, "fsync", full)
+    monkeypatch.setattr(partial.os, "fsync", full)
     with pytest.raises(DataError, match=r"out\.csv: cannot write: No space left on device; nothing was kept"):
         run(classifier, source, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "old"
@@ -205,7 +210,237 @@ def test_lines_come_back_as_csv(classifier, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("a.csv", "csv"), ("a.JSONL", "jsonl"), ("a.txt", "lines"), ("-", "csv")]
+    ("name", "expected"),
+    [
+        ("a.csv", ("csv", None)),
+        ("a.JSONL", ("jsonl", None)),
+        ("a.b.txt.gz", ("lines", "gzip")),
+        ("a.pq", ("parquet", None)),
+        ("a.tsv.zst", ("csv", "zstd")),
+        ("-", (None, None)),
+        ("a.gz", (None, "gzip")),
+    ],
 )
-def test_the_name_says_the_format(name, expected, tmp_path):
-    assert format_of(tmp_path / name) == expected
+def test_the_name_says_the_format_and_the_compression(name, expected, tmp_path):
+    assert names_of(tmp_path / name) == expected
+
+
+LINES = [f'{i},"text {i} for the {name}\nof several, lines ""quoted"""' for i in range(300) for name in ("cat", "song")]
+MANY = "n,text\n" + "\n".join(LINES) + "\n"
+
+
+def compressed(path, text):
+    codec = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
+    data = text.encode()
+    path.write_bytes(pa.Codec(codec).compress(data, asbytes=True) if codec else data)
+    return path
+
+
+def plain(path):
+    codec = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
+    return pa.CompressedInputStream(str(path), codec).read() if codec else path.read_bytes()
+
+
+@pytest.mark.parametrize("ends", [(".gz", ".zst"), (".zst", ".gz"), (".gz", ""), ("", ".gz")])
+def test_names_say_how_csv_is_compressed(ends, classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr("service.batch.csv_format.BLOCK_BYTES", 4096)  # several blocks, each compressed by itself
+    run(classifier, compressed(tmp_path / "plain.csv", MANY), tmp_path / "expected.csv")
+    target = tmp_path / f"out.csv{ends[1]}"
+    summary = run(classifier, compressed(tmp_path / f"in.csv{ends[0]}", MANY), target)
+    assert plain(target) == (tmp_path / "expected.csv").read_bytes()
+    assert summary.n_rows == 600
+    if ends[1] == ".gz":
+        assert gzip.decompress(target.read_bytes()) == (tmp_path / "expected.csv").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["in.csv.gz", "in.csv.zst", "in.jsonl.gz", "in.txt.zst"])
+def test_a_compressed_file_that_is_cut_off_or_is_none_is_refused(name, classifier, tmp_path):
+    whole = compressed(tmp_path / name, "text\n" + "".join(f"row {i * i}\n" for i in range(20_000))).read_bytes()
+    for content in (whole[: len(whole) // 2], whole[:-4], b"text\nnot compressed at all\n"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=rf"{re.escape(name)}: .*; expected a whole (gzip|zstd) file"):
+            run(classifier, tmp_path / name, tmp_path / "out.jsonl" if "jsonl" in name else tmp_path / "out.csv")
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_parquet_keeps_types_and_adds_typed_columns(classifier, tmp_path):
+    table = pa.table(
+        {
+            "n": pa.array([1, 2, None], pa.int16()),
+            "when": pa.array([0, 1, 2], pa.timestamp("ms")),
+            "text": pa.array(["compose a jingle", None, " "], pa.large_string()),
+            "tags": pa.array([["a"], [], None], pa.list_(pa.string())),
+            "share": pa.array([0.5, -1e9, None]),
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    summary = run(classifier, tmp_path / "in.parquet", tmp_path / "out.parquet")
+    found = pq.read_table(tmp_path / "out.parquet")
+    assert found.select(table.column_names).equals(table)
+    assert found.column_names == [*table.column_names, *ADDED]
+    assert found.schema.field("confidence").type == pa.float64()
+    assert found["category"].to_pylist() == ["music", None, None]
+    assert found["decided"].to_pylist()[1:] == [None, None]
+    assert (summary.n_rows, summary.n_blank) == (3, 2)
+    with pytest.raises(DataError, match=r"column 'tags': list<.*> cannot be written as CSV; leave it out with"):
+        run(classifier, tmp_path / "in.parquet", tmp_path / "out.csv")
+    run(classifier, tmp_path / "in.parquet", tmp_path / "out.csv", columns=("category", "n", "share", "when"))
+    assert read(tmp_path / "out.csv")[0] == ["category", "n", "share", "when"]
+    assert read(tmp_path / "out.csv")[2] == ["", "2", "-1000000000", "1970-01-01 00:00:00.001"]
+
+
+def test_parquet_text_may_be_a_dictionary_but_not_numbers(classifier, tmp_path):
+    text = pa.array(["compose a jingle", "compose a jingle", None]).dictionary_encode()
+    pq.write_table(pa.table({"text": text}), tmp_path / "in.parquet")
+    run(classifier, tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet")["category"].to_pylist() == ["music", "music", None]
+    pq.write_table(pa.table({"text": [1, 2]}), tmp_path / "numbers.parquet")
+    with pytest.raises(DataError, match=r"numbers\.parquet: column 'text': found int64; expected strings"):
+        run(classifier, tmp_path / "numbers.parquet", tmp_path / "out2.parquet")
+    (tmp_path / "no.parquet").write_bytes(b"text\na\n")
+    with pytest.raises(DataError, match=r"no\.parquet: .*; expected a Parquet file"):
+        run(classifier, tmp_path / "no.parquet", tmp_path / "out2.parquet")
+
+
+def test_csv_and_parquet_give_the_same_predictions(classifier, tmp_path):
+    run(classifier, write(tmp_path / "in.csv", MANY), tmp_path / "out.csv")
+    run(classifier, tmp_path / "in.csv", tmp_path / "out.parquet")
+    header, *rows = read(tmp_path / "out.csv")
+    found = pq.read_table(tmp_path / "out.parquet")
+    assert found.column_names == header
+    assert [row[:3] for row in rows] == [list(row.values())[:3] for row in found.to_pylist()]
+    assert [float(row[3]) for row in rows] == found["confidence"].to_pylist()
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.jsonl"])
+def test_only_the_columns_that_were_chosen_are_written(name, classifier, tmp_path):
+    content = (
+        'a,text,b\n1,compose a jingle,"2,3"\n' if name == "in.csv" else '{"a":1,"text":"compose a jingle","b":"2,3"}\n'
+    )
+    target = tmp_path / name.replace("in", "out")
+    run(classifier, write(tmp_path / name, content), target, columns=("b", "category", "a"))
+    if name == "in.csv":
+        assert read(target) == [["b", "category", "a"], ["2,3", "music", "1"]]
+        with pytest.raises(DataError, match=r"--columns: 'c' is not there; found a, text, b, category"):
+            run(classifier, tmp_path / name, target, columns=("c",))
+    else:
+        assert target.read_text() == '{"b":"2,3","category":"music","a":1}\n'
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        (("a.jsonl", "b.csv"), {}, r"b\.csv: cannot write jsonl as csv"),
+        (("a.csv", "b.jsonl"), {}, r"b\.jsonl: cannot write csv as jsonl"),
+        (("a.csv", "b.parquet.gz"), {}, r"Parquet has its own compression"),
+        (("a.csv", "b.csv"), {"encoding": "klingon"}, r"encoding 'klingon': unknown"),
+        (("a.csv", "-"), {"resume": True}, r"--resume: standard input and output cannot be continued"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_read(names, options, message, classifier, tmp_path):
+    target = STANDARD_STREAM if names[1] == "-" else tmp_path / names[1]
+    with pytest.raises(SettingsError, match=message):
+        run(classifier, tmp_path / names[0], target, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Interrupted(BaseException):
+    """As KeyboardInterrupt, without ending the tests."""
+
+
+def interrupted_run(classifier, source, target, after, **options):
+    """Run until some blocks are complete, then be interrupted."""
+    n_blocks = 0
+
+    def stop(*_):
+        nonlocal n_blocks
+        n_blocks += 1
+        if n_blocks == after:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        classify_file(classifier, Job.of(source, target, **options), stop)
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.parquet", "out.csv.zst"])
+def test_a_run_that_is_continued_gives_the_bytes_of_one_that_was_not_interrupted(
+    name, classifier, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("service.batch.csv_format.BLOCK_BYTES", 4096)
+    monkeypatch.setattr(partial, "SECONDS_BETWEEN_ENTRIES", 0)
+    source = write(tmp_path / "in.csv", MANY)
+    (tmp_path / "whole").mkdir()
+    whole, target = tmp_path / "whole" / name, tmp_path / name
+    expected = run(classifier, source, whole)
+    for after in (1, 3):
+        interrupted_run(classifier, source, target, after, resume=True)
+        assert not target.exists()
+    scored = []
+    monkeypatch.setattr("service.batch.run.predict", lambda *args: scored.append(1) or predict(*args))
+    assert run(classifier, source, target, resume=True) == expected
+    assert target.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.csv", name, "whole"])
+    scored_again = len(scored)
+    run(classifier, source, target)
+    assert len(scored) - scored_again > scored_again > 0
+
+
+def test_json_lines_and_parquet_can_be_continued(classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr("service.batch.line_formats.BLOCK_BYTES", 2048)
+    monkeypatch.setattr("service.batch.parquet_format.ROWS_PER_BLOCK", 50)
+    pq.write_table(pa.table({"text": [f"draw cat {i}" for i in range(400)]}), tmp_path / "in.parquet")
+    write(tmp_path / "in.jsonl", "".join(json.dumps({"text": f"draw cat {i}"}) + "\n" for i in range(400)))
+    for source, name in ((tmp_path / "in.parquet", "out.parquet"), (tmp_path / "in.jsonl", "out.jsonl.gz")):
+        run(classifier, source, tmp_path / f"whole-{name}")
+        interrupted_run(classifier, source, tmp_path / name, 2)
+        run(classifier, source, tmp_path / name, resume=True)
+        assert (tmp_path / name).read_bytes() == (tmp_path / f"whole-{name}").read_bytes()
+
+
+def test_a_run_is_not_continued_with_other_input_options_or_output(classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr("service.batch.csv_format.BLOCK_BYTES", 4096)
+    source, target = write(tmp_path / "in.csv", MANY), tmp_path / "out.csv"
+    interrupted_run(classifier, source, target, 2)
+    with pytest.raises(DataError, match=r"cannot be continued: columns was None, is \('n',\); run again without"):
+        run(classifier, source, target, resume=True, columns=("n",))
+    half = partial_path(target).read_bytes()
+    partial_path(target).write_bytes(half[:10])
+    with pytest.raises(DataError, match=r"is shorter than its journal says"):
+        run(classifier, source, target, resume=True)
+    partial_path(target).write_bytes(half)
+    os.utime(source, (1, 1))
+    with pytest.raises(DataError, match=r"cannot be continued: modified_ns was"):
+        run(classifier, source, target, resume=True)
+    run(classifier, source, target)  # anew
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_two_runs_do_not_write_one_target_at_once(classifier, tmp_path):
+    source = write(tmp_path / "in.csv", MANY)
+    first = Partial(tmp_path / "out.csv", None, resume=False)
+    with pytest.raises(DataError, match=r"out\.csv: another run writes it"):
+        run(classifier, source, tmp_path / "out.csv")
+    first.discard()
+    run(classifier, source, tmp_path / "out.csv")
+
+
+def test_threads_do_not_change_the_output(classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr("service.batch.csv_format.BLOCK_BYTES", 4096)
+    source = write(tmp_path / "in.csv", MANY)
+    for n in (1, 5):
+        classify_file(classifier, Job.of(source, tmp_path / f"out{n}.csv"), lambda *_: None, n_threads=n)
+    assert (tmp_path / "out1.csv").read_bytes() == (tmp_path / "out5.csv").read_bytes()
+
+
+def test_a_text_that_is_longer_than_is_read_is_classified_as_over_http(classifier, tmp_path):
+    long = "compose a jingle for " + "the very very long story of my bakery 🥐 " * 1500 + " and a picture of it"
+    texts = ["a cat", long, "", "é" * 20_000, long + " in oil", "draw a dog"]
+    table = pa.table({"text": texts})
+    pq.write_table(table, tmp_path / "in.parquet")
+    summary = run(classifier, tmp_path / "in.parquet", tmp_path / "out.parquet")
+    found = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert summary.n_truncated == 2
+    for row in found:
+        if row["text"]:
+            expected = classifier.classify(row["text"])
+            assert (row["category"], row["confidence"]) == (expected.category, expected.confidence)
