@@ -193,12 +193,12 @@ def _compressed(job: Job, plan: _Plan) -> _Plan:
     compression = names_of(job.target)[1]
     if compression is None:
         return plan
-    codec = pa.Codec(compression)
 
     def render(block: Any, predictions: Predictions) -> Any:
-        return codec.compress(plan.render(block, predictions))
+        # A codec of its own for each call: one codec is not for several threads.
+        return pa.compress(plan.render(block, predictions), compression)
 
-    return replace(plan, render=render, header=codec.compress(plan.header))
+    return replace(plan, render=render, header=pa.compress(plan.header, compression))
 
 
 @contextmanager
