@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from service import native
 from service.body_limit import BodyLimit
+from service.hot_routes import HotRoutes
 from service.http_errors import install_error_handlers
 from service.model_slot import ModelSlot
 from service.settings import Settings
@@ -37,6 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.slot = slot
     app.state.settings = settings
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(HotRoutes, slot=slot, settings=settings)
     app.include_router(native.router)
     install_error_handlers(app)
     return app

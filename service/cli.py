@@ -216,7 +216,10 @@ def _load(settings: Settings) -> Classifier:
 
 def _summary_line(summary: Summary, seconds: float) -> str:
     """Say what a run did."""
-    parts = [f"{summary.n_rows:,} rows in {seconds:.1f} s ({summary.n_rows / max(seconds, 1e-9):,.0f} rows/s)"]
+    n_new = summary.n_rows - summary.n_continued
+    parts = [f"{n_new:,} rows in {seconds:.1f} s ({n_new / max(seconds, 1e-9):,.0f} rows/s)"]
+    if summary.n_continued:
+        parts.append(f"{summary.n_continued:,} were complete already")
     parts.append(f"{summary.n_undecided:,} not decided")
     if summary.n_blank:
         parts.append(f"{summary.n_blank:,} blank, left without a prediction")

@@ -68,6 +68,8 @@ def _sentence(fault: dict[str, Any]) -> str:
     if fault["type"] == "too_long":
         return f"found {fault['ctx']['actual_length']}; expected at most {fault['ctx']['max_length']}"
     found = fault.get("input")
+    if isinstance(found, bytes):
+        return "not declared as JSON; expected the header content-type: application/json"
     kind = "" if found is None or isinstance(found, dict | list) else f", found {json.dumps(found)[:40]}"
     if isinstance(found, dict | list):
         kind = f", found {'an object' if isinstance(found, dict) else 'a list'}"

@@ -80,9 +80,10 @@ class Job:
 
 @dataclass
 class Summary:
-    """What a run did."""
+    """What a run did, the part of an earlier run that it continued included: ``n_continued`` rows."""
 
     n_rows: int = 0
+    n_continued: int = 0
     n_blank: int = 0
     n_undecided: int = 0
     n_truncated: int = 0

@@ -29,6 +29,7 @@ from service.batch.tabular import Table, chosen_columns, chosen_names
 __all__ = ["Progress", "classify_file"]
 
 Progress = Callable[[int, int], None]
+_LEVELS = {"gzip": 6, "zstd": 3}  # the programs' own defaults
 _Convert = Callable[[Path, Path], None]
 
 
@@ -103,6 +104,7 @@ def classify_file(classifier: Classifier, job: Job, progress: Progress, n_thread
     _check(job)
     with _plan(job) as plan, _output(job, classifier.manifest.version, plan.convert) as output:
         summary = output.summary
+        summary.n_continued = summary.n_rows
         if output.n_blocks == 0:
             output.write(plan.header)
         for _ in islice(plan.blocks, output.n_blocks - 1):  # complete already
@@ -195,10 +197,14 @@ def _compressed(job: Job, plan: _Plan) -> _Plan:
         return plan
 
     def render(block: Any, predictions: Predictions) -> Any:
-        # A codec of its own for each call: one codec is not for several threads.
-        return pa.compress(plan.render(block, predictions), compression)
+        return _compress(plan.render(block, predictions), compression)
 
-    return replace(plan, render=render, header=pa.compress(plan.header, compression))
+    return replace(plan, render=render, header=_compress(plan.header, compression))
+
+
+def _compress(data: Any, compression: str) -> Any:
+    """Return data compressed by a codec of its own: one codec is not for several threads."""
+    return pa.Codec(compression, compression_level=_LEVELS[compression]).compress(data)
 
 
 @contextmanager

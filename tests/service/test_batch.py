@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -377,7 +378,9 @@ def test_a_run_that_is_continued_gives_the_bytes_of_one_that_was_not_interrupted
         assert not target.exists()
     scored = []
     monkeypatch.setattr("service.batch.run.predict", lambda *args: scored.append(1) or predict(*args))
-    assert run(classifier, source, target, resume=True) == expected
+    continued = run(classifier, source, target, resume=True)
+    assert 0 < continued.n_continued < continued.n_rows
+    assert replace(continued, n_continued=0) == expected
     assert target.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.csv", name, "whole"])
     scored_again = len(scored)

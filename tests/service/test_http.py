@@ -44,6 +44,11 @@ def test_a_batch_is_answered_in_order(client):
     assert answer["predictions"] == [client.post("/v1/classify", json={"text": text}).json() for text in texts]
 
 
+def test_a_body_that_is_not_declared_as_json_is_refused(client):
+    response = client.post("/v1/classify", content=b'{"text": "a cat"}', headers={"content-type": "text/plain"})
+    refused(response, 422, "invalid_request", "expected the header content-type: application/json")
+
+
 @pytest.mark.parametrize(
     "text",
     ["\ud800 lone", "nul \x00", "🙂🙃", "\u202e\u0645\u0631\u062d\u0628\u0627", "asdf", "???", "x" * 40_000, "\ud800"],
