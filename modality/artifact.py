@@ -35,7 +35,7 @@ __all__ = [
     "write_artifact",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "models"
 MANIFEST, WEIGHTS, POINTER = "manifest.json", "weights.npz", "current"
 MEND = "run `make train`, or point at another version with `modality models`"
@@ -81,9 +81,12 @@ class Manifest:
         Longest word n-gram, shortest and longest character n-gram.
     calibration
         For each label, slope and intercept that turn its decision value into calibrated log-odds.
+    choice
+        For each category and for ``none``, weights of all labels' log-odds, and a bias: of these scores the
+        softmax is the probability of being the main one.
     confidence
-        Weights of the best and the second log-odds, and the bias, that give the log-odds of the main
-        category being right if any category fits.
+        Weights of the main category's log-odds among all, and of its own log-odds, and a bias, that give the
+        log-odds of its being right.
     thresholds
         Label, as :func:`modality.taxonomy.label_keys` names it, to the lowest probability that counts.
     abstain_below
@@ -109,6 +112,7 @@ class Manifest:
     n_word_features: int
     ngrams: list[int]
     calibration: list[list[float]]
+    choice: list[list[float]]
     confidence: list[float]
     thresholds: dict[str, float]
     abstain_below: float
@@ -272,6 +276,7 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "n_word_features": int,
     "ngrams": list,
     "calibration": list,
+    "choice": list,
     "confidence": list,
     "thresholds": dict,
     "abstain_below": (int, float),
@@ -300,12 +305,14 @@ def _check_manifest(path: Path, raw: Mapping[str, Any]) -> None:
     _check_numbers(path, "ngrams", raw["ngrams"], 3)
     _check_numbers(path, "confidence", raw["confidence"], 3)
     keys = label_keys(raw["categories"], raw["inputs"])
-    if len(raw["calibration"]) != len(keys):
-        raise ArtifactDamagedError(
-            f"{path}: calibration has {len(raw['calibration'])} rows; expected {len(keys)}; {MEND}"
-        )
-    for row in raw["calibration"]:
-        _check_numbers(path, "calibration", row, 2)
+    for key, n_rows, n_columns in (
+        ("calibration", len(keys), 2),
+        ("choice", len(raw["categories"]) + 1, len(keys) + 1),
+    ):
+        if len(raw[key]) != n_rows:
+            raise ArtifactDamagedError(f"{path}: {key} has {len(raw[key])} rows; expected {n_rows}; {MEND}")
+        for row in raw[key]:
+            _check_numbers(path, key, row, n_columns)
     for key in keys:
         _check_numbers(path, f"thresholds.{key}", [raw["thresholds"].get(key)], 1)
 

@@ -1,10 +1,9 @@
 """From calibrated log-odds to a prediction: the only place where thresholds are applied.
 
-* The *main category* is the one with the highest probability.
-* Its *confidence* is the probability that it is right: the probability that any category fits, times
-  that of this one being right if one does. The latter is a logistic function of the best and the
-  second-best log-odds, fitted on out-of-fold predictions: a category that stands alone is surer than
-  one with a rival.
+* The *main category* is the likeliest of them by a softmax over the categories and ``none``, whose scores
+  weigh the log-odds of all labels: what a person brings along, say, tells what they want made of it.
+* Its *confidence* is the probability that it is right: a logistic function of its log-odds among all, and
+  of its own, fitted on out-of-fold predictions. A category that stands alone is surer than one with a rival.
 * *needs* holds the main category alone, unless ``several`` reaches its threshold: then also every other
   that reaches its own, and at least the second likeliest. Without ``several``, a prompt that may need
   the one tool or the other would be taken for one that needs both.
@@ -115,7 +114,8 @@ class Decider:
         keys = label_keys(manifest.categories, manifest.inputs)
         self._first_input = len(keys) - len(self.inputs)
         self._thresholds = np.array([manifest.thresholds[key] for key in keys], np.float64)
-        self._confidence = np.array(manifest.confidence, np.float32)
+        self._choice = np.array(manifest.choice, np.float64)
+        self._confidence = np.array(manifest.confidence, np.float64)
 
     def decide(self, logits: NDArray[np.float32]) -> Decisions:
         """Decide on n prompts.
@@ -139,6 +139,7 @@ class Decider:
             logits,
             n_categories,
             self._thresholds,
+            self._choice,
             self._confidence,
             decisions.probabilities,
             decisions.main,

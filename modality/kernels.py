@@ -88,6 +88,7 @@ TAG_MASK = np.uint64(((1 << 64) - 1) ^ ((1 << ID_BITS) - 1))
 _0, _1, _29, _32 = (np.uint64(n) for n in (0, 1, 29, 32))
 
 EXACT_ABOVE = 24  #: counts above this are summed again, since float32 would cancel
+TINY = 1e-300  #: stands for a probability of nothing, whose logarithm is needed
 LANES = 8  #: float32 that are added at once
 
 # A record of the memo, in 4-byte words: a header, the chunk's bytes, two summed rows, the feature ids.
@@ -737,7 +738,7 @@ def _rounded(p):  # type: ignore[no-untyped-def]
 
 
 @_kernel()
-def decide(logits, n_categories, thresholds, confidence, probabilities, main, certainty, chosen):  # type: ignore[no-untyped-def]
+def decide(logits, n_categories, thresholds, choice, confidence, probabilities, main, certainty, chosen):  # type: ignore[no-untyped-def]
     """Turn log-odds into decisions; the rule is told in :mod:`modality.decision`.
 
     Parameters
@@ -748,27 +749,36 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
         How many of the labels are categories.
     thresholds
         float64 of shape (n_labels,): lowest accepted probability.
+    choice
+        float64 of shape (n_categories + 1, n_labels + 1): weights of the log-odds, and a bias.
     confidence
-        float32 of shape (3,): weights of the best and the second log-odds, and the bias.
+        float64 of shape (3,): weights of the main category's log-odds among all and of its own, and a bias.
     probabilities, main, certainty, chosen
         Written: float64 (n_prompts, n_labels), int64 (n_prompts,), float64 (n_prompts,), bool (n_prompts, n_labels);
         probabilities to six decimals.
     """
-    one = 1.0
+    n_labels = logits.shape[1]
     several = n_categories + 1
+    scores = np.empty(n_categories + 1, np.float64)
     for d in range(logits.shape[0]):
-        best = 0
-        second = -1
-        for k in range(logits.shape[1]):
-            z = logits[d, k]
-            p = _rounded(one / (one + np.exp(-z)))
+        for k in range(n_labels):
+            p = _rounded(1.0 / (1.0 + np.exp(-np.float64(logits[d, k]))))
             probabilities[d, k] = p
             chosen[d, k] = p >= thresholds[k]
-            if 0 < k < n_categories:
-                if z > logits[d, best]:
-                    second = best
-                    best = k
-                elif second < 0 or z > logits[d, second]:
+        best = 0
+        for k in range(n_categories + 1):
+            score = choice[k, n_labels]
+            for j in range(n_labels):
+                score += choice[k, j] * logits[d, j]
+            scores[k] = score
+            if k < n_categories and score > scores[best]:
+                best = k
+        others = 0.0
+        second = -1
+        for k in range(n_categories + 1):
+            if k != best:
+                others += np.exp(scores[k] - scores[best])
+                if k < n_categories and (second < 0 or logits[d, k] > logits[d, second]):
                     second = k
         n_chosen = 0
         for k in range(n_categories):
@@ -777,7 +787,5 @@ def decide(logits, n_categories, thresholds, confidence, probabilities, main, ce
         if chosen[d, several] and n_chosen == 1 and second >= 0:
             chosen[d, second] = True
         main[d] = best
-        x = confidence[0] * logits[d, best] + confidence[2]
-        if second >= 0:
-            x += confidence[1] * logits[d, second]
-        certainty[d] = _rounded((one - probabilities[d, n_categories]) / (one + np.exp(-x)))
+        x = confidence[1] * logits[d, best] + confidence[2] - confidence[0] * np.log(max(others, TINY))
+        certainty[d] = _rounded(1.0 / (1.0 + np.exp(-x)))

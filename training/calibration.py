@@ -4,12 +4,22 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
-__all__ = ["fit_abstention", "fit_calibration", "fit_confidence", "fit_thresholds", "traffic_weights"]
+__all__ = [
+    "fit_abstention",
+    "fit_calibration",
+    "fit_choice",
+    "fit_confidence",
+    "fit_thresholds",
+    "log_odds_among_all",
+    "traffic_weights",
+]
 
 # A penalty this weak only keeps a perfectly separated label finite.
 _WEAK_PENALTY_C = 1e3
+_CHOICE_C = 0.1
 _FITTING_ROUNDS = 20
 
 
@@ -63,29 +73,73 @@ def fit_calibration(
     )
 
 
-def fit_confidence(
-    logits: NDArray[np.float32], right: NDArray[np.bool_], n_categories: int, weights: NDArray[np.float64]
+def fit_choice(
+    logits: NDArray[np.float32], main: NDArray[np.int64], n_classes: int, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Fit the log-odds of the likeliest category being right, on rows that need one.
+    """Fit a multinomial logistic regression of the main category on all log-odds ("matrix scaling", Guo et al. 2017).
 
     Parameters
     ----------
     logits
         Calibrated, out of fold, shape (n_rows, n_labels).
-    right
-        Shape (n_rows,): whether the likeliest category is the main one, or that of another honest reading.
-    n_categories
-        How many of the labels are categories.
+    main
+        Each row's main category, ``n_classes - 1`` for none; shape (n_rows,).
+    n_classes
+        Of the categories and none.
     weights
         Of the rows, shape (n_rows,).
 
     Returns
     -------
     NDArray
-        Shape (3,): weights of the best and the second log-odds, and the bias.
+        Shape (n_classes, n_labels + 1): weights of the log-odds, and a bias.
     """
-    best = np.sort(logits[:, :n_categories], axis=1)[:, ::-1]
-    return np.array(_logistic(best[:, :2], right, weights))
+    model = LogisticRegression(C=_CHOICE_C, max_iter=1000).fit(logits, main, sample_weight=weights)
+    fitted = np.zeros((n_classes, logits.shape[1] + 1))
+    # Of two classes scikit-learn fits the second alone.
+    fitted[model.classes_[-len(model.coef_) :]] = np.column_stack([model.coef_, model.intercept_])
+    return fitted
+
+
+def log_odds_among_all(scores: NDArray[np.float64], which: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the log-odds of one class of each row, by the softmax of all.
+
+    Parameters
+    ----------
+    scores
+        Shape (n_rows, n_classes).
+    which
+        Shape (n_rows,).
+    """
+    rows = np.arange(len(scores))
+    others = scores.copy()
+    others[rows, which] = -np.inf
+    log_odds: NDArray[np.float64] = scores[rows, which] - logsumexp(others, axis=1)
+    return log_odds
+
+
+def fit_confidence(
+    among_all: NDArray[np.float64], own: NDArray[np.float32], right: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Fit the log-odds of the main category being right, on rows that need one.
+
+    Parameters
+    ----------
+    among_all
+        The main category's log-odds among all, out of fold, shape (n_rows,).
+    own
+        Its own log-odds, shape (n_rows,).
+    right
+        Shape (n_rows,): whether it is the main one, or that of another honest reading.
+    weights
+        Of the rows, shape (n_rows,).
+
+    Returns
+    -------
+    NDArray
+        Shape (3,): weights of the two log-odds, and the bias.
+    """
+    return np.array(_logistic(np.column_stack([among_all, own]), right, weights))
 
 
 def fit_thresholds(

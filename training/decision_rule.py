@@ -8,8 +8,16 @@ from numpy.typing import NDArray
 
 from modality.decision import Decisions
 from modality.taxonomy import Taxonomy, label_keys
-from training.calibration import fit_abstention, fit_calibration, fit_confidence, fit_thresholds, traffic_weights
-from training.dataset import Row
+from training.calibration import (
+    fit_abstention,
+    fit_calibration,
+    fit_choice,
+    fit_confidence,
+    fit_thresholds,
+    log_odds_among_all,
+    traffic_weights,
+)
+from training.dataset import Row, main_labels
 from training.pipeline import Config
 
 __all__ = ["calibrated", "fit_abstain_below", "fit_decision_rule", "reviewed"]
@@ -22,7 +30,7 @@ def fit_decision_rule(
     taxonomy: Taxonomy,
     config: Config,
 ) -> dict[str, Any]:
-    """Return the manifest's fields calibration, confidence and thresholds.
+    """Return the manifest's fields calibration, choice, confidence and thresholds.
 
     Parameters
     ----------
@@ -42,7 +50,10 @@ def fit_decision_rule(
     calibration = np.round(fit_calibration(decision_values, labels, weights), 6)
     logits = calibrated(decision_values, calibration)
     probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
-    best = logits[:, :n_categories].argmax(axis=1)
+    main = main_labels(rows, taxonomy)
+    choice = np.round(fit_choice(logits, main, n_categories + 1, weights), 6)
+    scores = logits @ choice[:, :-1].T + choice[:, -1]
+    best = scores[:, :n_categories].argmax(axis=1)
     thresholds = fit_thresholds(probabilities, labels, np.ones_like(labels))
     # A category's threshold decides only where several are needed, and not on the main one.
     several = probabilities[:, n_categories + 1] >= thresholds[n_categories + 1]
@@ -53,9 +64,12 @@ def fit_decision_rule(
     judged = reviewed(rows) & ~labels[:, n_categories]
     names = list(taxonomy.categories)
     right = np.array([row.accepts(names[k]) for row, k in zip(rows, best, strict=True)])
-    confidence = np.round(fit_confidence(logits[judged], right[judged], n_categories, weights[judged]), 6)
+    among_all = log_odds_among_all(scores, best)[judged]
+    own = logits[np.arange(len(logits)), best][judged]
+    confidence = np.round(fit_confidence(among_all, own, right[judged], weights[judged]), 6)
     return {
         "calibration": calibration.tolist(),
+        "choice": choice.tolist(),
         "confidence": confidence.tolist(),
         "thresholds": dict(zip(label_keys(names, taxonomy.inputs), np.round(thresholds, 4).tolist(), strict=True)),
     }

@@ -56,8 +56,8 @@ def test_missing_weights_are_refused_by_name(copy):
 
 
 def test_a_newer_format_is_refused_with_what_to_do(copy):
-    change_manifest(copy, format_version=2)
-    with pytest.raises(ArtifactFormatError, match=r"format_version is 2; this program reads 1; upgrade the program"):
+    change_manifest(copy, format_version=3)
+    with pytest.raises(ArtifactFormatError, match=r"format_version is 3; this program reads 2; upgrade the program"):
         Classifier.load(copy)
 
 
@@ -68,6 +68,7 @@ def test_a_newer_format_is_refused_with_what_to_do(copy):
         ({"thresholds": {}}, r"thresholds\.text is \[None\]; expected 1 finite numbers"),
         ({"version": "x"}, r"version is 'x'; expected"),
         ({"calibration": [[1, 0]]}, r"calibration has 1 rows"),
+        ({"choice": [[1, 0]]}, r"choice has 1 rows"),
         ({"extra": 1}, r"unknown keys \['extra'\]"),
         ({"categories": "text"}, r"categories is str"),
     ],

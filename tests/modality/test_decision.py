@@ -11,7 +11,8 @@ from modality.taxonomy import label_keys
 def decider(classifier, taxonomy):
     manifest = classifier.manifest
     thresholds = dict.fromkeys(manifest.thresholds, 0.5)
-    rule = {"thresholds": thresholds, "confidence": [1.0, -0.5, 0.25], "abstain_below": 0.6}
+    choice = np.eye(len(manifest.categories) + 1, len(manifest.thresholds) + 1)
+    rule = {"thresholds": thresholds, "choice": choice.tolist(), "confidence": [1.0, 0.5, 0.25], "abstain_below": 0.6}
     return Decider(dataclasses.replace(manifest, **rule), taxonomy)
 
 
@@ -48,11 +49,26 @@ def test_the_second_likeliest_is_listed_where_several_are_needed_and_none_reache
     assert [need["category"] for need in prediction.needs] == ["text", "search"]
 
 
-def test_confidence_is_the_logistic_of_best_and_second_times_the_chance_that_any_fits(classifier, decider):
+def test_confidence_is_the_logistic_of_the_log_odds_among_all_and_of_its_own(classifier, decider):
     prediction = predict(decider, logits(classifier, image=2.0, music=1.0, none=-3.0))
-    # 1.0 * 2 - 0.5 * 1 + 0.25 = 1.75; (1 - 1 / (1 + exp(3))) / (1 + exp(-1.75)) = 0.952574 * 0.851953
-    assert prediction.confidence == pytest.approx(0.811548, abs=2e-6)
+    among_all = -np.log(np.exp(1.0 - 2.0) + np.exp(-3.0 - 2.0) + 8 * np.exp(-4.0 - 2.0))
+    assert prediction.confidence == pytest.approx(1 / (1 + np.exp(-(among_all + 0.5 * 2.0 + 0.25))), abs=1e-6)
     assert prediction.decided
+
+
+def test_the_main_category_is_chosen_by_the_log_odds_of_all_labels(classifier, decider, taxonomy):
+    manifest = classifier.manifest
+    row = logits(classifier, text=2.0, image=1.5, input_image=3.0)
+    assert predict(decider, row).category == "text"
+    keys = label_keys(manifest.categories, manifest.inputs)
+    choice = np.eye(len(manifest.categories) + 1, len(keys) + 1)
+    choice[manifest.categories.index("image"), keys.index("input:image")] = 0.5
+    rule = {"thresholds": dict.fromkeys(keys, 0.5), "choice": choice.tolist(), "confidence": [1.0, 0.0, 0.0]}
+    changed = Decider(dataclasses.replace(manifest, **rule), taxonomy)
+    assert predict(changed, row).category == "image"
+    choice[manifest.categories.index("text"), -1] = 2.0  # a bias
+    changed = Decider(dataclasses.replace(manifest, **{**rule, "choice": choice.tolist()}), taxonomy)
+    assert predict(changed, row).category == "text"
 
 
 def test_the_main_category_is_listed_even_below_its_threshold_but_not_decided(classifier, decider):

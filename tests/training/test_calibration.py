@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from training.calibration import fit_abstention, fit_calibration, fit_confidence, fit_thresholds, traffic_weights
+from training.calibration import (
+    fit_abstention,
+    fit_calibration,
+    fit_choice,
+    fit_confidence,
+    fit_thresholds,
+    log_odds_among_all,
+    traffic_weights,
+)
 
 
 def test_platt_scaling_finds_the_slope_and_intercept_that_made_the_labels():
@@ -13,15 +21,33 @@ def test_platt_scaling_finds_the_slope_and_intercept_that_made_the_labels():
     assert intercept == pytest.approx(-1, abs=0.1)
 
 
-def test_confidence_falls_with_a_rival():
+def test_the_choice_finds_what_another_label_tells():
     generator = np.random.default_rng(1)
-    best = generator.uniform(0, 4, 5000)
-    second = generator.uniform(-4, 0, 5000)
-    logits = np.column_stack([best, second, np.full(5000, -9.0), np.full(5000, -3.0)]).astype(np.float32)
-    right = generator.uniform(size=5000) < 1 / (1 + np.exp(-(best - second - 3)))
-    weights = fit_confidence(logits, right, 3, np.ones(5000))
-    assert weights[0] > 0.5
-    assert weights[1] < -0.5
+    main = generator.integers(0, 3, 5000)
+    logits = generator.normal(size=(5000, 4)).astype(np.float32)
+    logits[np.arange(5000), main] += 1.0
+    logits[:, 3] += np.where(main == 2, 2.0, -2.0)  # an input, say, that comes with class 2
+    choice = fit_choice(logits, main, 4, np.ones(5000))
+    assert choice.shape == (4, 5)
+    assert choice[2, 3] > 1.0 > choice[0, 3]
+    assert not choice[3].any()
+    scores = logits @ choice[:, :-1].T + choice[:, -1]
+    assert (scores[:, :3].argmax(axis=1) == main).mean() > (logits[:, :3].argmax(axis=1) == main).mean() + 0.1
+
+
+def test_log_odds_among_all_are_those_of_the_softmax():
+    scores = np.array([[2.0, 1.0, -1.0], [0.0, 800.0, 0.0]])
+    chance = np.exp(2) / (np.exp(2) + np.exp(1) + np.exp(-1))
+    found = log_odds_among_all(scores, np.array([0, 1]))
+    assert found[0] == pytest.approx(np.log(chance / (1 - chance)))
+    assert found[1] == pytest.approx(800 - np.log(2))
+
+
+def test_confidence_grows_with_the_log_odds_and_is_honest():
+    generator = np.random.default_rng(1)
+    among_all, own = generator.normal(1, 2, 20_000), generator.normal(1, 2, 20_000).astype(np.float32)
+    right = generator.uniform(size=20_000) < 1 / (1 + np.exp(-(0.8 * among_all + 0.3 * own - 0.5)))
+    assert fit_confidence(among_all, own, right, np.ones(20_000)) == pytest.approx([0.8, 0.3, -0.5], abs=0.06)
 
 
 def test_the_threshold_is_where_f1_is_best():

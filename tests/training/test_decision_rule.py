@@ -38,7 +38,8 @@ def test_the_rule_has_a_number_for_every_label(problem, taxonomy):
     keys = label_keys(list(taxonomy.categories), taxonomy.inputs)
     assert list(rule["thresholds"]) == keys
     assert len(rule["calibration"]) == len(keys)
-    assert rule["confidence"][0] > 0 > rule["confidence"][1]
+    assert rule["confidence"][0] > 0
+    assert np.shape(rule["choice"]) == (len(taxonomy.categories) + 1, len(keys) + 1)
 
 
 def test_other_honest_readings_raise_the_confidence(problem, taxonomy):
@@ -48,8 +49,7 @@ def test_other_honest_readings_raise_the_confidence(problem, taxonomy):
     lenient = fit_decision_rule(with_readings, labels, values, taxonomy, SMALL)
 
     def chance(rule):
-        best, second = 1.0, -1.0
-        x = rule["confidence"][0] * best + rule["confidence"][1] * second + rule["confidence"][2]
+        x = rule["confidence"] @ np.array([2.0, 1.0, 1.0])
         return 1 / (1 + np.exp(-x))
 
     assert chance(lenient) > chance(strict)

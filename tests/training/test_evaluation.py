@@ -16,6 +16,7 @@ def measure(classifier, taxonomy):
     manifest = dataclasses.replace(
         classifier.manifest,
         thresholds=dict.fromkeys(classifier.manifest.thresholds, 0.5),
+        choice=np.eye(len(classifier.manifest.categories) + 1, len(classifier.manifest.calibration) + 1).tolist(),
         confidence=[1.0, 0.0, 0.0],
         abstain_below=0.6,
     )
@@ -42,9 +43,9 @@ def test_every_metric_on_a_hand_worked_example(measure):
             (),
             (),
             {"video": 2.0, "sound": 1.0, "music": 1.0, "several": 1.0},
-        ),  # right, set too large
-        (("text",), (), (("search",),), {"search": 0.1}),  # right by the accepted reading, undecided
-        ((), (), (), {"text": -1.0}),  # none, undecided
+        ),  # right, set too large, undecided
+        (("text",), (), (("search",),), {"search": 0.1}),  # right by the accepted reading
+        ((), (), (), {"text": -1.0, "none": -0.5}),  # none, undecided
     )
     assert found.n_rows == 5
     assert found.overall["accuracy"] == 3 / 4
@@ -56,10 +57,10 @@ def test_every_metric_on_a_hand_worked_example(measure):
     assert found.overall["inputs_f1"] == 1.0
     assert found.overall["undecided"] == 1 / 4
     assert found.overall["none_undecided"] == 1.0
-    # 1 / (1 + e) that the likeliest is right, times 1 - 1 / (1 + e**5) that any category fits
-    assert found.overall["none_confidence"] == pytest.approx(0.268941 * 0.993307, abs=1e-6)
-    # Surest first: right, right, wrong, right (0.88, 0.88, 0.73, 0.52).
-    assert found.overall["coverage_at_99"] == 2 / 4
+    # e**-1 against e**-0.5 of none and e**-5 of each other category
+    assert found.overall["none_confidence"] == pytest.approx(1 / (1 + np.exp(0.5) + 9 * np.exp(-4)), abs=1e-6)
+    # Surest first: right, wrong, right, right (0.99, 0.98, 0.94, 0.57).
+    assert found.overall["coverage_at_99"] == 1 / 4
     assert found.per_category["search"] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "count": 1.0}
     text, search = found.categories.index("text"), found.categories.index("search")
     assert found.confusion[text, search] == 1
