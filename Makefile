@@ -57,9 +57,12 @@ typecheck: $(INSTALLED)  ## Check types (mypy, strict)
 
 check: lint typecheck test  ## All that CI runs
 
-bench: $(INSTALLED)  ## Measure speed against the scikit-learn pipeline
+bench: $(INSTALLED)  ## Measure speed and memory into benchmarks/RESULTS.md (half an hour; HTTP needs wrk)
 	@$(BIN)/python -m training train --if-missing
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.scorer
+	$(BIN)/python -m benchmarks.files
+	$(BIN)/python -m benchmarks.http
 
 lock:  ## Renew requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \

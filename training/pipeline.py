@@ -63,7 +63,7 @@ class Config:
     copies: float = 0.5
     several_share: float = 0.03
     other_language_share: float = 0.07
-    undecided_budget: float = 0.1
+    undecided_budget: float = 0.085
     seed: int = 20261124
 
 
