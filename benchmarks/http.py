@@ -215,9 +215,7 @@ def main() -> None:
     (home / "ml_app" / "settings.json").write_text(json.dumps(limits))
     command = (python.parent / "mlserver", "start", ".")
     with server(*command, port=port, ready="/v2/health/ready", cwd=home / "ml_app", PIPELINE=str(pipeline)):
-        found["MLServer, scikit-learn pipeline"] = measure(
-            "", f"http://127.0.0.1:{port}/v2/models/m/infer", open_inference
-        )
+        found["MLServer, scikit-learn pipeline"] = measure(f"http://127.0.0.1:{port}/v2/models/m/infer", open_inference)
     rate = found["`POST /v1/classify`"][0][0]
     for name, (many, one) in found.items():
         rows.append(

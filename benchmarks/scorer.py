@@ -148,7 +148,7 @@ def main() -> None:
 
     single: dict[str, list[float]] = {"scorer": [], "pipeline": [], "stacked": [], "classify": []}
     for k, text in enumerate(natural[:N_SINGLE]):
-        single["scorer"] += [seconds(lambda t=text: scorer.score([t])) for _ in range(3)]
+        single["scorer"] += [seconds(lambda t=text: scorer.score_one(t)) for _ in range(3)]
         single["classify"] += [seconds(lambda t=text: classifier.classify(t)) for _ in range(3)]
         if k % 5 == 0:
             single["pipeline"].append(seconds(lambda t=text: pipeline.decision_function([t])))

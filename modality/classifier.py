@@ -104,7 +104,10 @@ class Classifier:
         PromptError
             If the prompt is empty or blank.
         """
-        return self.classify_many([prompt], threshold)[0]
+        if not prompt or prompt.isspace():
+            raise PromptError("prompt is blank; expected a description of a task")
+        decisions = self.decider.decide_one(self.scorer.score_one(shorten(prompt)))
+        return self.decider.prediction(decisions, 0, truncated=len(prompt) > MAX_CHARS, threshold=threshold)
 
     def classify_many(self, prompts: Sequence[str], threshold: float | None = None) -> list[Prediction]:
         """Classify prompts; the answers are those that :meth:`classify` gives to each.
@@ -116,8 +119,7 @@ class Classifier:
         """
         for i, prompt in enumerate(prompts):
             if not prompt or prompt.isspace():
-                where = f"prompt {i}" if len(prompts) > 1 else "prompt"
-                raise PromptError(f"{where} is blank; expected a description of a task")
+                raise PromptError(f"prompt {i} is blank; expected a description of a task")
         decisions = self.decide(prompts)
         return [
             self.decider.prediction(decisions, i, truncated=len(prompt) > MAX_CHARS, threshold=threshold)

@@ -11,6 +11,7 @@
 * *decided* is false below the abstention threshold, and where ``none`` reaches its own.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -113,9 +114,14 @@ class Decider:
         self._taxonomy = taxonomy
         keys = label_keys(manifest.categories, manifest.inputs)
         self._first_input = len(keys) - len(self.inputs)
-        self._thresholds = np.array([manifest.thresholds[key] for key in keys], np.float64)
-        self._choice = np.array(manifest.choice, np.float64)
-        self._confidence = np.array(manifest.confidence, np.float64)
+        self._arrays = (
+            np.array([manifest.thresholds[key] for key in keys], np.float64),
+            np.array(manifest.choice, np.float64),
+            np.array(manifest.confidence, np.float64),
+        )
+        self._rule = kernels.rule_table(*self._arrays)
+        self._rule_at = kernels.address(self._rule)
+        self._local = threading.local()
 
     def decide(self, logits: NDArray[np.float32]) -> Decisions:
         """Decide on n prompts.
@@ -125,49 +131,62 @@ class Decider:
         logits
             float32, shape (n_prompts, n_labels), from :class:`modality.scorer.Scorer`.
         """
-        n, n_labels = logits.shape
-        n_categories = len(self.categories)
+        decisions = self._empty(len(logits))
+        written = (decisions.probabilities, decisions.main, decisions.confidence, decisions.chosen)
+        kernels.decide(kernels.address(logits), len(logits), self._rule_at, *map(kernels.address, written))
+        return decisions
+
+    def decide_one(self, logits_at: int) -> Decisions:
+        """Decide on one prompt, in memory that the thread keeps: what is returned holds until its next call.
+
+        Parameters
+        ----------
+        logits_at
+            Address of float32, shape (1, n_labels).
+        """
+        kept: tuple[Decisions, tuple[int, ...]] | None = getattr(self._local, "one", None)
+        if kept is None:
+            one = self._empty(1)
+            written = (one.probabilities, one.main, one.confidence, one.chosen)
+            kept = self._local.one = (one, tuple(kernels.address(array) for array in written))
+        kernels.decide(logits_at, 1, self._rule_at, *kept[1])
+        return kept[0]
+
+    def _empty(self, n: int) -> Decisions:
+        """Return room for decisions on n prompts."""
+        n_labels = len(self._arrays[0])
         chosen = np.empty((n, n_labels), np.bool_)
-        decisions = Decisions(
+        return Decisions(
             probabilities=np.empty((n, n_labels), np.float64),
             main=np.empty(n, np.int64),
             confidence=np.empty(n, np.float64),
             chosen=chosen,
-            none_fits=chosen[:, n_categories],
+            none_fits=chosen[:, len(self.categories)],
         )
-        kernels.decide(
-            logits,
-            n_categories,
-            self._thresholds,
-            self._choice,
-            self._confidence,
-            decisions.probabilities,
-            decisions.main,
-            decisions.confidence,
-            chosen,
-        )
-        return decisions
 
     def needs(self, decisions: Decisions, i: int) -> list[str]:
         """Return the listed categories of prompt i: the main one, then the others by probability."""
-        main = int(decisions.main[i])
-        listed = decisions.chosen[i, : len(self.categories)].tolist()
-        listed[main] = False
-        others = self._by_probability(listed, decisions.probabilities[i]) if True in listed else []
-        return [self.categories[k] for k in (main, *others)]
+        return self._needs(decisions.probabilities[i], decisions.chosen[i].tolist(), int(decisions.main[i]))
 
     def listed_inputs(self, decisions: Decisions, i: int) -> list[str]:
         """Return the listed inputs of prompt i by probability."""
-        listed = decisions.chosen[i, self._first_input :].tolist()
-        if True not in listed:
-            return []
-        found = self._by_probability(listed, decisions.probabilities[i, self._first_input :])
-        return [self.inputs[k] for k in found]
+        return self._listed_inputs(decisions.probabilities[i], decisions.chosen[i].tolist())
 
-    @staticmethod
-    def _by_probability(listed: Sequence[bool], probabilities: NDArray[np.float64]) -> list[int]:
-        """Return which are listed, the likeliest first."""
-        return sorted((k for k, is_listed in enumerate(listed) if is_listed), key=lambda k: -float(probabilities[k]))
+    def _needs(self, probabilities: Sequence[float], listed: Sequence[bool], main: int) -> list[str]:
+        """Return the listed categories of one prompt."""
+        names = self.categories
+        others = [k for k in range(len(names)) if listed[k] and k != main]
+        if len(others) > 1:
+            others.sort(key=lambda k: -probabilities[k])
+        return [names[main], *[names[k] for k in others]]
+
+    def _listed_inputs(self, probabilities: Sequence[float], listed: Sequence[bool]) -> list[str]:
+        """Return the listed inputs of one prompt."""
+        first = self._first_input
+        found = [k for k in range(len(self.inputs)) if listed[first + k]]
+        if len(found) > 1:
+            found.sort(key=lambda k: -probabilities[first + k])
+        return [self.inputs[k] for k in found]
 
     def decided(self, decisions: Decisions, threshold: float | None = None) -> NDArray[np.bool_]:
         """Say for each prompt whether it is decided.
@@ -198,8 +217,8 @@ class Decider:
             As for :meth:`decided`.
         """
         values = decisions.probabilities[i].tolist()
-        needs = self.needs(decisions, i)
-        inputs = self.listed_inputs(decisions, i)
+        listed = decisions.chosen[i].tolist()
+        needs, inputs = self._needs(values, listed, int(decisions.main[i])), self._listed_inputs(values, listed)
         confidence = float(decisions.confidence[i])
         lowest = self.abstain_below if threshold is None else threshold
         scores = dict(zip(self.categories, values, strict=False))

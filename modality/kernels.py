@@ -67,6 +67,7 @@ __all__ = [
     "decide",
     "model_table",
     "new_memo",
+    "rule_table",
     "score",
     "scratch_table",
 ]
@@ -265,6 +266,24 @@ def scratch_table(
     arrays = (points, ids, hashes, chunks, chunk_hashes, seen, touched, repeated, sums, memo)
     sizes = (len(points), len(ids), len(chunks), *memo.shape)
     return np.array([*(address(array) for array in arrays), *sizes], np.int64)
+
+
+def rule_table(
+    thresholds: NDArray[np.float64], choice: NDArray[np.float64], confidence: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return a version's decision rule as addresses and sizes; the caller keeps the arrays alive.
+
+    Parameters
+    ----------
+    thresholds
+        Shape (n_labels,): lowest accepted probability.
+    choice
+        Shape (n_categories + 1, n_labels + 1): weights of the log-odds, and a bias.
+    confidence
+        Shape (3,): weights of the main category's log-odds among all and of its own, and a bias.
+    """
+    arrays = (thresholds, choice, confidence)
+    return np.array([len(thresholds), len(choice) - 1, *(address(array) for array in arrays)], np.int64)
 
 
 def new_memo(n_chunks: int, width: int) -> NDArray[np.uint32]:
@@ -738,29 +757,32 @@ def _rounded(p):  # type: ignore[no-untyped-def]
 
 
 @_kernel()
-def decide(logits, n_categories, thresholds, choice, confidence, probabilities, main, certainty, chosen):  # type: ignore[no-untyped-def]
+def decide(logits_at, n_prompts, rule_at, probabilities_at, main_at, certainty_at, chosen_at):  # type: ignore[no-untyped-def]
     """Turn log-odds into decisions; the rule is told in :mod:`modality.decision`.
 
     Parameters
     ----------
-    logits
-        float32 of shape (n_prompts, n_labels): the categories, ``none``, ``several``, then the inputs.
-    n_categories
-        How many of the labels are categories.
-    thresholds
-        float64 of shape (n_labels,): lowest accepted probability.
-    choice
-        float64 of shape (n_categories + 1, n_labels + 1): weights of the log-odds, and a bias.
-    confidence
-        float64 of shape (3,): weights of the main category's log-odds among all and of its own, and a bias.
-    probabilities, main, certainty, chosen
-        Written: float64 (n_prompts, n_labels), int64 (n_prompts,), float64 (n_prompts,), bool (n_prompts, n_labels);
-        probabilities to six decimals.
+    logits_at, n_prompts
+        Address of float32 of shape (n_prompts, n_labels): the categories, ``none``, ``several``, then the inputs.
+    rule_at
+        Address of what :func:`rule_table` returns.
+    probabilities_at, main_at, certainty_at, chosen_at
+        Addresses of what is written: float64 (n_prompts, n_labels), int64 (n_prompts,), float64 (n_prompts,),
+        bool (n_prompts, n_labels); probabilities to six decimals.
     """
-    n_labels = logits.shape[1]
+    r = carray(_pointer(rule_at), (5,), np.int64)  # type: ignore[call-arg]
+    n_labels, n_categories = r[0], r[1]
+    thresholds = carray(_pointer(r[2]), (n_labels,), np.float64)
+    choice = carray(_pointer(r[3]), (n_categories + 1, n_labels + 1), np.float64)
+    confidence = carray(_pointer(r[4]), (3,), np.float64)
+    logits = carray(_pointer(logits_at), (n_prompts, n_labels), np.float32)
+    probabilities = carray(_pointer(probabilities_at), (n_prompts, n_labels), np.float64)
+    main = carray(_pointer(main_at), (n_prompts,), np.int64)
+    certainty = carray(_pointer(certainty_at), (n_prompts,), np.float64)
+    chosen = carray(_pointer(chosen_at), (n_prompts, n_labels), np.bool_)
     several = n_categories + 1
     scores = np.empty(n_categories + 1, np.float64)
-    for d in range(logits.shape[0]):
+    for d in range(n_prompts):
         for k in range(n_labels):
             p = _rounded(1.0 / (1.0 + np.exp(-np.float64(logits[d, k]))))
             probabilities[d, k] = p

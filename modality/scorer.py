@@ -93,8 +93,6 @@ class Scorer:
             Any Unicode text, lone surrogates included.
         """
         encoded = [prompt.encode("utf-8", "surrogatepass") for prompt in prompts]
-        if len(encoded) == 1:
-            return self._score_one(encoded[0])
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(item) for item in encoded], out=offsets[1:])
         return self.score_buffer(np.frombuffer(b"".join(encoded), np.uint8), offsets)
@@ -116,20 +114,22 @@ class Scorer:
         kernels.score(*where[:2], 0, n, self._model_at, scratch.at, *where[2:])
         return scores
 
-    def _score_one(self, encoded: bytes) -> Scores:
-        """Score one prompt from memory that the thread keeps, which spares half of the time of a short one."""
+    def score_one(self, prompt: str) -> int:
+        """Score one prompt, in memory that the thread keeps; this spares half of the time of a short one.
+
+        Returns
+        -------
+        int
+            Address of its log-odds, float32 of shape (1, n_labels); they hold until the thread's next call.
+        """
+        encoded = prompt.encode("utf-8", "surrogatepass")
         n = len(encoded)
         scratch = self._scratch(n)
         scratch.text[:n] = encoded
         scratch.offsets[1] = n
-        kernels.score(*scratch.where[:2], 0, 1, self._model_at, scratch.at, *scratch.where[2:])
-        return Scores(scratch.scores.logits.copy(), scratch.scores.n_ngrams.copy())
-
-    def _score_range(self, where: Sequence[int], longest: int, begin: int, end: int) -> None:
-        """Score some of the prompts, on this thread."""
-        buffer_at, offsets_at, logits_at, counts_at = where
-        scratch = self._scratch(longest)
-        kernels.score(buffer_at, offsets_at, begin, end, self._model_at, scratch.at, logits_at, counts_at)
+        text_at, offsets_at, logits_at, counts_at = scratch.where
+        kernels.score(text_at, offsets_at, 0, 1, self._model_at, scratch.at, logits_at, counts_at)
+        return logits_at
 
     def _scratch(self, n_bytes: int) -> "_Scratch":
         """Return this thread's memory, large enough for a prompt of so many bytes."""
@@ -168,5 +168,5 @@ class _Scratch:
         text = np.zeros(n_bytes, np.uint8)
         self.text = text.data
         self.offsets = np.zeros(2, np.int64)
-        self.scores = Scores(np.zeros((1, n_labels), np.float32), np.zeros((1, 2), np.int64))
-        self.where = [kernels.address(a) for a in (text, self.offsets, self.scores.logits, self.scores.n_ngrams)]
+        self._one = (text, self.offsets, np.zeros((1, n_labels), np.float32), np.zeros((1, 2), np.int64))
+        self.where = [kernels.address(array) for array in self._one]

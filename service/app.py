@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from service import native
 from service.body_limit import BodyLimit
@@ -12,10 +13,23 @@ from service.http_errors import install_error_handlers
 from service.model_slot import ModelSlot
 from service.settings import Settings
 
-__all__ = ["create_app"]
+__all__ = ["Application", "create_app"]
 
 
-def create_app(settings: Settings) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI with two of its routes answered before its own way begins."""
+
+    hot_routes: HotRoutes | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if self.hot_routes is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await self.hot_routes(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Application:
     """Return the application; the model is loaded, and its kernels warmed by its probes, when it starts.
 
     Parameters
@@ -30,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         slot.load()
         yield
 
-    app = FastAPI(
+    app = Application(
         title="prompt-modality",
         summary="Given a free-text task description: which kind of tool it needs, how sure we are, and why.",
         lifespan=lifespan,
@@ -38,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.slot = slot
     app.state.settings = settings
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(HotRoutes, slot=slot, settings=settings)
     app.include_router(native.router)
     install_error_handlers(app)
+    app.hot_routes = HotRoutes(super(Application, app).__call__, slot, settings)
     return app

@@ -206,7 +206,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
       modality serve
       modality serve --port 8080
     """
-    uvicorn.run(create_app(settings), host=host, port=port, access_log=False)
+    uvicorn.run(create_app(settings), host=host, port=port, access_log=False, server_header=False)
 
 
 def _load(settings: Settings) -> Classifier:

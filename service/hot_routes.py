@@ -1,6 +1,6 @@
 """The two classify routes by the shortest way: msgspec in, msgspec out, nothing between.
 
-FastAPI's way to a route costs several times what scoring does. This middleware answers a request itself
+FastAPI's way to a route costs several times what scoring does. What stands here answers a request itself
 where the body is plainly valid; everything else, every error included, goes to the routes in
 :mod:`service.native`, which are the ones that are documented. A test holds the two against each other.
 """
@@ -63,7 +63,7 @@ _DECODE: dict[str, Callable[[bytes], _Body]] = {
 
 
 class HotRoutes:
-    """ASGI middleware in front of the routes that it answers for.
+    """An ASGI application in front of the one whose routes it answers for.
 
     Parameters
     ----------

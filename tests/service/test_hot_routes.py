@@ -10,7 +10,6 @@ from starlette.testclient import TestClient
 
 from service import hot_routes
 from service.app import create_app
-from service.hot_routes import HotRoutes
 from service.settings import Settings
 
 
@@ -18,7 +17,7 @@ from service.settings import Settings
 def plain(models):
     """The documented routes alone."""
     app = create_app(Settings(models=models))
-    app.user_middleware = [m for m in app.user_middleware if m.cls is not HotRoutes]
+    app.hot_routes = None
     with TestClient(app) as client:
         yield client
 
