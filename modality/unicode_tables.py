@@ -13,6 +13,7 @@ __all__ = ["unicode_tables"]
 N_CODE_POINTS = 0x110000
 DOTTED_CAPITAL_I = 0x130  #: the only code point whose lower case has two code points
 CAPITAL_SIGMA, FINAL_SIGMA = 0x3A3, 0x3C2
+SIGMA_PLANES = ((0, 0x20000), (0xE0000, 0xE1000))  #: where cased and case-ignorable code points are
 
 
 @cache
@@ -33,10 +34,13 @@ def unicode_tables() -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
             classes[match.start() : match.end()] |= bit
     classes[DOTTED_CAPITAL_I] = classes[ord("I")]
     # "xΣ" ends in a final sigma if x is cased; "AxΣ" also if x is one that the rule looks past.
-    after_it = _sigma_is_final(points, before=())
-    after_letter = _sigma_is_final(points, before=(ord("A"),))
-    classes[after_it] |= CASED
-    classes[after_letter & ~after_it] |= CASE_IGNORABLE
+    # Beyond these planes there are ideographs and private use; the tests look at every code point.
+    for first, last in SIGMA_PLANES:
+        some = points[first:last]
+        after_it = _sigma_is_final(some, before=())
+        after_letter = _sigma_is_final(some, before=(ord("A"),))
+        classes[first:last][after_it] |= CASED
+        classes[first:last][after_letter & ~after_it] |= CASE_IGNORABLE
     return lower, classes
 
 

@@ -1,5 +1,6 @@
 """The HTTP application, made from its settings."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -42,7 +43,11 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         slot.load()
+        # What is there now lives as long as the process; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
         yield
+        gc.unfreeze()
 
     app = Application(
         title="prompt-modality",

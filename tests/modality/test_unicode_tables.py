@@ -1,6 +1,8 @@
 import re
 
-from modality.kernels import SPACE, WORD
+import numpy as np
+
+from modality.kernels import CASE_IGNORABLE, CASED, SPACE, WORD
 from modality.unicode_tables import unicode_tables
 
 
@@ -13,6 +15,15 @@ def test_every_code_point_has_the_lower_case_and_class_that_python_gives_it():
             assert lower[point] == ord(character.lower()), hex(point)
         assert bool(classes[point] & WORD) == bool(word.match(character)), hex(point)
         assert bool(classes[point] & SPACE) == bool(space.match(character)), hex(point)
+
+
+def test_every_code_point_has_the_part_in_the_final_sigma_that_python_gives_it():
+    _, classes = unicode_tables()
+    every = [chr(point) for point in range(0x110000)]
+    cased = np.array([(x + "Σ ").lower().endswith("ς ") for x in every])
+    passed_over = np.array([("A" + x + "Σ ").lower().endswith("ς ") for x in every]) & ~cased
+    np.testing.assert_array_equal((classes & CASED) != 0, cased)
+    np.testing.assert_array_equal((classes & CASE_IGNORABLE) != 0, passed_over)
 
 
 def test_only_one_code_point_has_a_longer_lower_case():
