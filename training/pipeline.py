@@ -58,8 +58,8 @@ class Config:
     min_word_count: int = 3
     min_char_count: int = 4
     c: float = 5.0
-    tolerance: float = 0.5
-    n_folds: int = 5
+    tolerance: float = 1.0
+    n_folds: int = 4
     copies: float = 0.5
     several_share: float = 0.03
     other_language_share: float = 0.07
@@ -193,7 +193,8 @@ def _fit_and_apply(
         return sparse.hstack([w.transform(block[rows][:, columns]) for block, columns, w in blocks]).tocsr()
 
     targets = np.vstack([labels[train], labels[copied[copies]]]).astype(np.int8)
-    classifiers = build(config).named_steps["labels"].fit(vectors(learnt_from), targets)
+    # The solver would make its own float64 copy for each label.
+    classifiers = build(config).named_steps["labels"].fit(vectors(learnt_from).astype(np.float64), targets)
     # The features are float32, and so is all that the artifact keeps; the solver answers in float64.
     for estimator in classifiers.estimators_:
         estimator.coef_ = estimator.coef_.astype(np.float32)
