@@ -9,7 +9,7 @@ from modality.errors import ModalityError
 from modality.labels import format_names
 from modality.taxonomy import Taxonomy
 from training.dataset import Row, scan_rows
-from training.similarity import similar_pairs, words_of
+from training.similarity import closest, similar_pairs, words_of
 
 __all__ = ["check_folder", "check_rows"]
 
@@ -19,6 +19,8 @@ OPENING_WORDS = 3
 OPENING_SHARE = 0.01  #: of the rows of a category
 OPENING_FREE = 10  #: so many rows may open alike in any category, however small
 LEAK_WORDS = 8  #: words in a row that must not also stand in a row of a test set
+LEAK_SIMILARITY = 0.5  #: cosine of character n-grams from which a row counts as a paraphrase of a test row
+LEAK_MIN_CHARS = 12  #: of a test row that can be paraphrased
 LEAK_MIN_WORDS = 3  #: shorter rows of a test set are everybody's words
 
 
@@ -39,8 +41,7 @@ def check_folder(folder: Path, taxonomy: Taxonomy, test_sets: Sequence[Path]) ->
             else:
                 rows.append(found)
     problems += check_rows(rows)
-    for path in test_sets:
-        problems += _leaks(rows, path, taxonomy)
+    problems += _leaks(rows, [row for path in test_sets for row in _test_rows(path, taxonomy)])
     return rows, problems
 
 
@@ -99,19 +100,28 @@ def _openings(rows: Sequence[Row]) -> Iterator[str]:
                 )
 
 
-def _leaks(rows: Sequence[Row], path: Path, taxonomy: Taxonomy) -> Iterator[str]:
-    """Find rows that share a run of words with a row of a test set."""
-    runs: dict[tuple[str, ...], str] = {}
-    for found in scan_rows(path, taxonomy):
-        if isinstance(found, ModalityError):
-            raise found
-        words = words_of(found.prompt)
-        for run in _runs(words):
-            runs[run] = f"{path.name}:{found.line}"
+def _leaks(rows: Sequence[Row], tests: Sequence[Row]) -> Iterator[str]:
+    """Find rows that share a run of words with a test row, or are close to one as a whole."""
+    runs = {run: _where(test) for test in tests for run in _runs(words_of(test.prompt))}
     for row in rows:
         leaked = next((runs[run] for run in _runs(words_of(row.prompt)) if run in runs), None)
         if leaked:
             yield f"{_where(row)}: shares its words with {leaked}, a test row: {_quoted(row)}; expected text of our own"
+    long_enough = [test for test in tests if len(test.prompt) >= LEAK_MIN_CHARS]
+    prompts = [test.prompt for test in long_enough]
+    for i, j, similarity in closest([row.prompt for row in rows], prompts, LEAK_SIMILARITY):
+        yield (
+            f"{_where(rows[i])}: is {similarity:.2f} like {_where(long_enough[j])}, a test row: "
+            f"{_quoted(rows[i])}; expected less than {LEAK_SIMILARITY}, and text of our own"
+        )
+
+
+def _test_rows(path: Path, taxonomy: Taxonomy) -> Iterator[Row]:
+    """Yield the rows of a test set, which has to be without fault."""
+    for found in scan_rows(path, taxonomy):
+        if isinstance(found, ModalityError):
+            raise found
+        yield found
 
 
 def _runs(words: Sequence[str]) -> Iterator[tuple[str, ...]]:

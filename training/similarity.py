@@ -5,8 +5,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-__all__ = ["similar_pairs", "words_of"]
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
 
+__all__ = ["closest", "similar_pairs", "words_of"]
+
+_ROWS_AT_ONCE = 4096
 _WORD = re.compile(r"\w+")
 
 
@@ -50,3 +54,30 @@ def similar_pairs(texts: Sequence[str], similarity: float, min_words: int) -> It
                 yield i, j, found
         for word in prefix:
             postings[word].append(j)
+
+
+def closest(texts: Sequence[str], others: Sequence[str], similarity: float) -> Iterator[tuple[int, int, float]]:
+    """Yield (i, j, similarity) for each text i that is so close to one of the others, j the closest.
+
+    The similarity is the cosine of TF-IDF vectors of character n-grams, which sees through inflection, word
+    order and languages that do not space their words; a paraphrase that keeps the rare words is close.
+
+    Parameters
+    ----------
+    texts, others
+        To be compared with each other.
+    similarity
+        Lowest that counts, in (0, 1].
+    """
+    if not texts or not others:
+        return
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, dtype=np.float32)
+    vectors = vectorizer.fit([*texts, *others]).transform(texts)
+    against = vectorizer.transform(others).T.tocsr()
+    for start in range(0, len(texts), _ROWS_AT_ONCE):
+        cosines = (vectors[start : start + _ROWS_AT_ONCE] @ against).tocsr()
+        for i in range(cosines.shape[0]):
+            row = cosines[i]
+            if row.nnz and row.data.max() >= similarity:
+                best = int(row.data.argmax())
+                yield start + i, int(row.indices[best]), float(row.data[best])

@@ -1,7 +1,7 @@
 import pytest
 
 from training.checks import check_folder
-from training.similarity import similar_pairs, words_of
+from training.similarity import closest, similar_pairs, words_of
 
 
 def check(taxonomy, tmp_path, rows, test_rows=None):
@@ -70,7 +70,26 @@ def test_nearly_alike_rows_with_other_labels_are_welcome(taxonomy, tmp_path):
 def test_rows_that_repeat_a_test_set_are_refused(row, leaks, taxonomy, tmp_path):
     tests = ["one two three four five six seven eight,text,", "make it snow,image,", "hi,text,"]
     _, problems = check(taxonomy, tmp_path, [row, "hi,text,"], tests)
-    assert [("shares its words with dev.csv:" in problem) for problem in problems] == [True] * leaks
+    assert any("shares its words with dev.csv:" in problem for problem in problems) == leaks
+
+
+@pytest.mark.parametrize(
+    ("row", "leaks"),
+    [
+        ("which trees have purple leaves shaped like stars,search,", True),
+        ("who planted the purple trees along the old canal road,search,", False),
+    ],
+)
+def test_paraphrases_of_a_test_row_are_refused(row, leaks, taxonomy, tmp_path):
+    tests = ["what kind of trees have star shaped purple leaves,search,", "hi,text,"]
+    _, problems = check(taxonomy, tmp_path, [row, "compose a slow waltz,music,"], tests)
+    assert [("a test row" in problem and "dev.csv:2" in problem) for problem in problems] == [True] * leaks
+
+
+def test_the_closest_text_is_found_and_none_where_there_is_none():
+    others = ["paint a red boat", "sing about the sea"]
+    assert [(i, j) for i, j, _ in closest(["a boat painted red", "fix my regex"], others, 0.3)] == [(0, 0)]
+    assert list(closest([], others, 0.3)) == list(closest(["a"], [], 0.3)) == []
 
 
 def test_similar_pairs_are_found_at_the_threshold_and_not_below():
