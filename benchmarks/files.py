@@ -17,7 +17,7 @@ from modality.artifact import DEFAULT_MODELS, current_version
 
 SIZES = (2_000_000, 10_000_000)
 N_SLOW = 50_000
-PANDAS = ("pandas==3.0.6", "pyarrow==26.0.1", "scikit-learn==1.9.1", "joblib==1.6.1", "scipy", "numpy")
+PANDAS = ("pandas==3.1.1", "pyarrow==26.0.1", "scikit-learn==1.9.1", "joblib==1.6.0", "scipy", "numpy")
 
 ARROW = """
 import sys, pyarrow.csv as c
@@ -28,7 +28,7 @@ with c.CSVWriter(sys.argv[2], reader.schema) as writer:
 SLOW = """
 import sys, joblib, pandas
 model = joblib.load(sys.argv[3])
-frame = pandas.read_csv(sys.argv[1])
+frame = pandas.read_csv(sys.argv[1], keep_default_na=False)
 scores = model.decision_function(frame["text"])
 frame["category"], frame["confidence"] = scores[:, :10].argmax(axis=1), scores[:, :10].max(axis=1)
 frame.to_csv(sys.argv[2], index=False)
