@@ -70,7 +70,7 @@ def test_nearly_alike_rows_with_other_labels_are_welcome(taxonomy, tmp_path):
 def test_rows_that_repeat_a_test_set_are_refused(row, leaks, taxonomy, tmp_path):
     tests = ["one two three four five six seven eight,text,", "make it snow,image,", "hi,text,"]
     _, problems = check(taxonomy, tmp_path, [row, "hi,text,"], tests)
-    assert any("shares its words with dev.csv:" in problem for problem in problems) == leaks
+    assert sum("shares its words with dev.csv:" in problem for problem in problems) == leaks
 
 
 @pytest.mark.parametrize(
